@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 STEM = 24
 WIDTHS = (24, 48, 80, 128)
-BLOCKS = (1, 2, 1, 1)
+BLOCKS = (1, 1, 1, 1)
 
 
 class Block(nn.Module):
@@ -37,7 +37,7 @@ class Block(nn.Module):
 
 
 class SyntheticNet(nn.Module):
-    """A residual network for 48 px images: 16 convolutions, 1,096 filters, 430,000 weights.
+    """A residual network for 48 px images: 12 convolutions, 840 filters, 392,000 weights.
 
     The attributes are torchvision's (`conv1`, `bn1`, `layer1` to `layer4`, `avgpool`, `fc`), so
     whatever handles a ResNet there handles this one: the features are the input of `fc`.
