@@ -1,4 +1,4 @@
-"""The two errors `t2v` raises on purpose; both say in one line what is wrong, where, and what to do."""
+"""The two errors `t2v` raises on purpose: one line with what is wrong, where, and what to do."""
 
 from __future__ import annotations
 

@@ -1,0 +1,227 @@
+"""Embeddings of tasks: the Fisher embedding of the paper, and the domain embedding beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import track
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from t2v.errors import FileError, InputError
+from t2v.fisher import filter_fisher
+from t2v.head import fit_head
+from t2v.probe import Probe
+from t2v.task import Task
+
+FORMAT = "t2v.embedding/1"
+CHUNK = 256  # images held as floats at a time
+ESTIMATORS = ("auto", "exact", "sketch", "sample", "robust")
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """A task as a vector with one entry per filter of the probe.
+
+    Attributes:
+        fisher: float64 `[F]`, the mean over each filter's weights of the Fisher's diagonal, in
+            nats per squared weight; for a domain embedding, the mean activations.
+        trivial: float64 `[F]`, the embedding of a task without content in the same units
+            (Sect. 3.1, t₀): the layer's mean, for a robust estimate its own λ².
+        layers: layer name to its slice of the F entries.
+        name: the task's.
+        lineage: the task's.
+        group: the task's.
+        spec: how it was made: probe, sha256 of its weights, estimator, passes, seed, images,
+            classes, the head's weight decay and gradient norm, versions.
+    """
+
+    fisher: np.ndarray
+    trivial: np.ndarray
+    layers: dict[str, slice]
+    name: str = ""
+    lineage: tuple[str, ...] = ()
+    group: str = ""
+    spec: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def norm(self) -> float:
+        """L1 norm, which tells a task's difficulty (Sect. 2.2, Fig. 2)."""
+        return float(np.abs(self.fisher).sum())
+
+    def __repr__(self) -> str:
+        return f"Embedding({self.name!r}, {len(self.fisher)} filters, norm {self.norm:.3g})"
+
+    def save(self, path: str | Path) -> None:
+        """Writes a safetensors file; it appears under its name only when it is whole."""
+        path = Path(path)
+        metadata = {
+            "format": FORMAT,
+            "name": self.name,
+            "lineage": json.dumps(list(self.lineage)),
+            "group": self.group,
+            "layers": json.dumps({k: [s.start, s.stop] for k, s in self.layers.items()}),
+            "spec": json.dumps(self.spec),
+        }
+        handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
+        os.close(handle)
+        try:
+            save_file({"fisher": self.fisher, "trivial": self.trivial}, temporary, metadata)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def load(cls, path: str | Path) -> Embedding:
+        """Reads what `save` wrote.
+
+        Raises:
+            FileError: if the file is missing, truncated or something else.
+        """
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("format") != FORMAT:
+                    raise FileError(f"{path}: a safetensors file, but not an embedding of t2v")
+                fisher, trivial = file.get_tensor("fisher"), file.get_tensor("trivial")
+        except (SafetensorError, FileNotFoundError, IsADirectoryError) as error:
+            reason = "no such file" if isinstance(error, FileNotFoundError) else error
+            raise FileError(f"{path}: not a readable embedding ({reason})") from None
+        layers = json.loads(metadata["layers"])
+        return cls(
+            fisher=fisher,
+            trivial=trivial,
+            layers={name: slice(*ends) for name, ends in layers.items()},
+            name=metadata["name"],
+            lineage=tuple(json.loads(metadata["lineage"])),
+            group=metadata["group"],
+            spec=json.loads(metadata["spec"]),
+        )
+
+
+def task2vec(
+    task: Task,
+    probe: Probe,
+    *,
+    estimator: str = "auto",
+    passes: int = 8,
+    seed: int = 0,
+    max_images: int | None = None,
+    batch_size: int | None = None,
+    weight_decay: float | str = "auto",
+    progress: bool = False,
+) -> Embedding:
+    """The embedding of a task: a head on the probe, then the Fisher of the probe's filters.
+
+    Args:
+        task: only its training images are used.
+        probe: see `load_probe`.
+        estimator: "exact", "sketch" or "sample" (see `filter_fisher`), "auto": exact up to
+            `passes` classes, else the sketch, so that the cost is at most `passes` backward passes
+            per image; "robust": the paper's variational estimator (Sect. 2.1).
+        passes: backward passes per image of "sketch" and "sample".
+        seed: of everything random.
+        max_images: if given, at most so many training images, drawn as even over the classes as
+            they allow.
+        batch_size: images at once; default: by a memory budget.
+        weight_decay: of the head, see `fit_head`.
+        progress: show a progress bar.
+
+    Raises:
+        InputError: naming the task, where it cannot be embedded (see `fit_head`).
+    """
+    if estimator not in ESTIMATORS:
+        raise InputError(f"estimator must be one of {', '.join(ESTIMATORS)}; got {estimator!r}")
+    if passes < 1:
+        raise InputError(f"passes must be at least 1; got {passes}")
+    train = task.train if max_images is None else task.train.balanced(max_images, seed)
+    features = probe.features(train.images, batch_size)
+    head = fit_head(
+        features,
+        train.labels,
+        num_classes=task.num_classes,
+        weight_decay=weight_decay,
+        seed=seed,
+        name=task.name,
+    )
+    if estimator == "auto":
+        estimator = "exact" if task.num_classes <= passes else "sketch"
+    network = probe.with_head(head)
+    generator = torch.Generator(device=probe.device).manual_seed(seed)
+    per_layer: dict[str, np.ndarray] = {}
+    chunks = torch.arange(len(train)).split(CHUNK)
+    for chunk in track(chunks, description=task.name, disable=not progress, transient=True):
+        images = probe.preprocess(train.subset(chunk).images)
+        of_chunk = filter_fisher(
+            network,
+            images,
+            estimator=estimator,
+            passes=passes,
+            generator=generator,
+            batch_size=batch_size,
+        )
+        for layer, values in of_chunk.items():
+            share = values.cpu().numpy() * (len(chunk) / len(train))
+            per_layer[layer] = per_layer.get(layer, 0) + share
+    spec = {
+        "estimator": estimator,
+        "passes": task.num_classes if estimator == "exact" else passes,
+        "seed": seed,
+        "classes": task.num_classes,
+        "weight_decay": head.weight_decay,
+        "gradient_norm": head.gradient_norm,
+    }
+    return _embedding(task, train, probe, per_layer, spec)
+
+
+def domain2vec(
+    task: Task, probe: Probe, moment: str = "mean", batch_size: int | None = None
+) -> Embedding:
+    """The domain embedding: what the images are, whatever their labels.
+
+    Args:
+        task: only its training images are used.
+        probe: its features φ, the input of the head, are what is averaged.
+        moment: "mean", E[φ], as in Fig. 1; "second", the diagonal of E[φφᵀ], as in Sect. 2.2 and on
+            the slides.
+        batch_size: images at once; default: by a memory budget.
+    """
+    if moment not in ("mean", "second"):
+        raise InputError(f"moment must be 'mean' or 'second'; got {moment!r}")
+    train = task.train
+    features = probe.features(train.images, batch_size).double()
+    values = features.mean(0) if moment == "mean" else features.square().mean(0)
+    spec = {"estimator": f"domain-{moment}", "classes": task.num_classes}
+    return _embedding(task, train, probe, {"features": values.numpy()}, spec)
+
+
+def _embedding(
+    task: Task, train: Task, probe: Probe, per_layer: dict[str, np.ndarray], spec: dict[str, Any]
+) -> Embedding:
+    ends = np.cumsum([0, *map(len, per_layer.values())]).tolist()
+    return Embedding(
+        fisher=np.concatenate(list(per_layer.values())),
+        trivial=np.concatenate([np.full(len(v), v.mean()) for v in per_layer.values()]),
+        layers={name: slice(a, b) for name, a, b in zip(per_layer, ends, ends[1:], strict=False)},
+        name=task.name,
+        lineage=task.lineage,
+        group=task.group,
+        spec={
+            "probe": probe.name,
+            "weights_sha256": probe.sha256,
+            "image_size": probe.image_size,
+            "images": len(train),
+            **spec,
+            "versions": {package: version(package) for package in ("t2v", "torch", "torchvision")},
+        },
+    )

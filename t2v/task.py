@@ -1,0 +1,236 @@
+"""A task: images, their labels, and what is known about it (name, classes, place in a taxonomy)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from t2v.errors import InputError
+
+
+class ImageSource(Protocol):
+    """Anything map-style whose `[i]` is a uint8 tensor `[3, h, w]`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A visual classification task (Sect. 2 of the paper: D = {(x_i, y_i)}).
+
+    Args:
+        name: shown in figures and errors.
+        images: uint8 tensor `[N, 3, H, W]`, or a map-style source whose `[i]` is a uint8 tensor
+            `[3, h, w]`; sizes may then differ from image to image.
+        labels: `[N]` integers in `0..K-1`; kept as int64.
+        classes: the K class names.
+        lineage: path in a taxonomy, root first; empty where there is none.
+        group: the family of tasks this one belongs to, e.g. a taxonomic class.
+        test: bool `[N]`, True for images held out from training; None where nothing is held out.
+
+    Raises:
+        InputError: naming the task, if shapes, types or label values do not fit together.
+    """
+
+    name: str
+    images: Tensor | ImageSource
+    labels: Tensor
+    classes: Sequence[str]
+    lineage: Sequence[str] = ()
+    group: str = ""
+    test: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        labels = torch.as_tensor(self.labels)
+        object.__setattr__(self, "classes", tuple(self.classes))
+        object.__setattr__(self, "lineage", tuple(self.lineage))
+        count = len(self.images)
+        if isinstance(self.images, Tensor) and (
+            self.images.dtype != torch.uint8 or self.images.dim() != 4 or self.images.shape[1] != 3
+        ):
+            self._refuse(
+                "images must be a uint8 tensor [N, 3, H, W]",
+                f"{self.images.dtype} {list(self.images.shape)}",
+            )
+        if labels.dim() != 1 or labels.is_floating_point() or labels.dtype == torch.bool:
+            self._refuse("labels must be integers [N]", f"{labels.dtype} {list(labels.shape)}")
+        if len(labels) != count:
+            self._refuse("one label per image", f"{count} images and {len(labels)} labels")
+        if count and not (0 <= int(labels.min()) and int(labels.max()) < len(self.classes)):
+            self._refuse(
+                f"labels must lie in 0..{len(self.classes) - 1}",
+                f"{int(labels.min())}..{int(labels.max())}",
+            )
+        object.__setattr__(self, "labels", labels.to(torch.int64))
+        if self.test is not None:
+            test = torch.as_tensor(self.test)
+            if test.dtype != torch.bool or test.shape != labels.shape:
+                self._refuse("test must be bool [N]", f"{test.dtype} {list(test.shape)}")
+            object.__setattr__(self, "test", test)
+
+    def _refuse(self, rule: str, got: str) -> None:
+        raise InputError(f"task {self.name!r}: {rule}; got {got}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        held_out = int(self.test.sum()) if self.test is not None else 0
+        return (
+            f"Task({self.name!r}, {len(self) - held_out} training images, {held_out} held out, "
+            f"{self.num_classes} classes)"
+        )
+
+    @property
+    def num_classes(self) -> int:
+        """K, counting classes without images."""
+        return len(self.classes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 (hex) of everything in the task: equal for equal contents."""
+        digest = hashlib.sha256(repr((self.name, self.classes, self.lineage, self.group)).encode())
+        digest.update(self.labels.numpy().tobytes())
+        digest.update(b"" if self.test is None else self.test.numpy().tobytes())
+        if isinstance(self.images, Tensor):
+            digest.update(repr(list(self.images.shape)).encode())
+            digest.update(np.ascontiguousarray(self.images.numpy()))
+        else:
+            for i in range(len(self)):
+                digest.update(np.ascontiguousarray(self.images[i].numpy()))
+        return digest.hexdigest()
+
+    def subset(self, index: Tensor | np.ndarray | Sequence[int], name: str | None = None) -> Task:
+        """The task on some of its images (a bool mask `[N]`, or positions); nothing is held out."""
+        index = torch.as_tensor(index)
+        if index.dtype == torch.bool:
+            index = index.nonzero().flatten()
+        whole = self.images
+        images = whole[index] if isinstance(whole, Tensor) else _View(whole, index)
+        return replace(
+            self, name=name or self.name, images=images, labels=self.labels[index], test=None
+        )
+
+    @property
+    def train(self) -> Task:
+        """The images that are not held out."""
+        return self if self.test is None else self.subset(~self.test)
+
+    @property
+    def held_out(self) -> Task:
+        """The held-out images.
+
+        Raises:
+            InputError: if the task holds no images out.
+        """
+        if self.test is None:
+            raise InputError(f"task {self.name!r} holds no images out: give it a `test` mask")
+        return self.subset(self.test)
+
+    def balanced(self, count: int, seed: int = 0) -> Task:
+        """At most `count` images, drawn as evenly over the classes as they allow."""
+        if len(self) <= count:
+            return self
+        shuffled = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        labels = self.labels[shuffled]
+        turn = torch.empty_like(labels)  # the how-manieth of its class an image is
+        for k in range(self.num_classes):
+            of_class = labels == k
+            turn[of_class] = torch.arange(int(of_class.sum()))
+        chosen = shuffled[torch.argsort(turn, stable=True)[:count]]
+        return self.subset(chosen.sort().values)
+
+    @classmethod
+    def from_folder(cls, path: str | Path, size: int = 256, name: str | None = None) -> Task:
+        """A folder with one sub-folder of pictures per class.
+
+        Args:
+            path: the folder.
+            size: pictures are kept as `size` x `size` (shorter side resized, centre crop), pixels.
+            name: default: the folder's name.
+
+        Raises:
+            FileError: if the folder cannot be read.
+            InputError: if it has fewer than two classes, an empty one, or too many bad pictures.
+        """
+        from t2v import images
+
+        return cls._from_files(name or Path(path).resolve().name, images.scan_folder(path), size)
+
+    @classmethod
+    def from_csv(cls, path: str | Path, size: int = 256, name: str | None = None) -> Task:
+        """A CSV with columns `path` (relative to the CSV) and `label`; else as `from_folder`."""
+        from t2v import images
+
+        return cls._from_files(name or Path(path).stem, images.read_csv(path), size)
+
+    @classmethod
+    def _from_files(cls, name: str, files: tuple[list, Any, list[str]], size: int) -> Task:
+        from t2v import images
+
+        paths, labels, classes = files
+        pictures, skipped = images.load_images(paths, size)
+        bad = {str(path) for path, *_ in skipped}
+        kept = torch.tensor([str(path) not in bad for path in paths])
+        return cls(name, pictures, torch.as_tensor(labels)[kept], classes)
+
+    @classmethod
+    def from_dataset(cls, dataset: Any, name: str | None = None) -> Task:
+        """A map-style torch dataset that yields `(image, label)`.
+
+        Images may be PIL pictures, uint8 tensors `[3, h, w]` or float tensors in [0, 1]. Labels are
+        read from `dataset.targets` where there is one, else by going through the data once.
+
+        Raises:
+            InputError: if an image is none of these, or labels are not integers.
+        """
+        name = name or type(dataset).__name__
+        targets = getattr(dataset, "targets", None)
+        if targets is None:
+            targets = [dataset[i][1] for i in range(len(dataset))]
+        labels = torch.as_tensor(np.asarray(targets))
+        classes = getattr(dataset, "classes", None) or [
+            str(k) for k in range(int(labels.max()) + 1 if len(labels) else 0)
+        ]
+        return cls(name, _DatasetImages(dataset, name), labels, list(classes))
+
+
+@dataclass(frozen=True)
+class _View:
+    source: ImageSource
+    index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, i: int) -> Tensor:
+        return self.source[int(self.index[i])]
+
+
+@dataclass(frozen=True)
+class _DatasetImages:
+    dataset: Any
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, i: int) -> Tensor:
+        from torchvision.transforms.v2 import functional as tv
+
+        image = tv.to_image(self.dataset[i][0]).as_subclass(Tensor)
+        if image.dim() != 3 or image.shape[0] not in (1, 3):
+            raise InputError(
+                f"task {self.name!r}: image {i} must be [3, h, w]; got {list(image.shape)}"
+            )
+        return tv.to_dtype(image, torch.uint8, scale=True).expand(3, -1, -1)
