@@ -123,16 +123,16 @@ def _image_weights(y: np.ndarray) -> np.ndarray:
     return len(y) / ((counts > 0).sum() * counts[y])
 
 
-def _solver(y: np.ndarray, decay: float, **options: object) -> LogisticRegression:
-    return LogisticRegression(C=1 / (decay * len(y)), tol=1e-5, max_iter=3000, **options)
-
-
 def _fit(z: np.ndarray, y: np.ndarray, decay: float) -> tuple[np.ndarray, np.ndarray]:
+    # of two classes sklearn keeps w, the difference of the logits: ‖W‖² = w²/2
+    two = y.max() == 1
+    penalty = decay / 2 if two else decay
+    model = LogisticRegression(C=1 / (penalty * len(y)), tol=1e-5, max_iter=3000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the gradient's norm is reported
-        model = _solver(y, decay).fit(z, y, sample_weight=_image_weights(y))
+        model.fit(z, y, sample_weight=_image_weights(y))
     weight, bias = model.coef_, model.intercept_
-    if len(weight) == 1:  # two classes: sklearn keeps the difference of the logits, σ(w z + b)
+    if two:
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     return weight, bias
 

@@ -1,0 +1,111 @@
+"""Tasks: what they accept, how they split, and how they read what users have."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from t2v import InputError, Task
+
+
+def small(count=12, **options):
+    images = torch.arange(count * 3 * 4 * 4, dtype=torch.int64).remainder(256).to(torch.uint8)
+    return Task(
+        "small", images.view(count, 3, 4, 4), torch.arange(count) % 3, ["a", "b", "c"], **options
+    )
+
+
+def test_train_and_held_out_are_a_partition():
+    test = torch.tensor([True, False] * 6)
+    task = small(test=test)
+    assert torch.equal(task.train.images, task.images[~test])
+    assert torch.equal(task.held_out.labels, task.labels[test])
+    assert task.train.test is None
+    assert small().train is not None
+    with pytest.raises(InputError, match="'small' holds no images out"):
+        _ = small().held_out
+
+
+def test_a_source_gives_the_same_as_a_tensor():
+    tensor = small(test=torch.tensor([False, True, False] * 4))
+    source = Task("small", list(tensor.images), tensor.labels, tensor.classes, test=tensor.test)
+    assert all(torch.equal(source.train.images[i], tensor.train.images[i]) for i in range(8))
+    nested = source.train.subset([1, 3]).images
+    assert torch.equal(nested[1], tensor.train.images[3])
+
+
+def test_fingerprint_tells_contents_apart():
+    task = small()
+    assert task.fingerprint == small().fingerprint
+    other_images = task.images.clone()
+    other_images[0, 0, 0, 0] += 1
+    others = [
+        Task("other", task.images, task.labels, task.classes),
+        Task("small", other_images, task.labels, task.classes),
+        Task("small", task.images, task.labels.flip(0), task.classes),
+        small(test=torch.zeros(12, dtype=torch.bool)),
+        small(group="g"),
+    ]
+    assert len({t.fingerprint for t in [task, *others]}) == 6
+
+
+def test_balanced_draws_evenly_and_without_replacement():
+    labels = torch.tensor([0] * 20 + [1] * 3 + [2] * 20)
+    task = Task("t", torch.zeros(43, 3, 2, 2, dtype=torch.uint8), labels, "abc")
+    assert task.balanced(43) is task
+    drawn = task.balanced(15, seed=1)
+    assert np.bincount(drawn.labels).tolist() == [6, 3, 6]
+    assert torch.equal(drawn.labels, task.balanced(15, seed=1).labels)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": torch.zeros(12, 3, 4, 4)}, "uint8 tensor"),
+        ({"images": torch.zeros(12, 1, 4, 4, dtype=torch.uint8)}, "uint8 tensor"),
+        ({"labels": torch.zeros(12)}, "labels must be integers"),
+        ({"labels": torch.zeros(11, dtype=torch.int64)}, "12 images and 11 labels"),
+        ({"labels": torch.full((12,), 3)}, r"0\.\.2; got 3\.\.3"),
+        ({"test": torch.zeros(12)}, "test must be bool"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(change, message):
+    parts = {"images": small().images, "labels": small().labels, "test": None} | change
+    with pytest.raises(InputError, match=message) as caught:
+        Task("small", parts["images"], parts["labels"], "abc", test=parts["test"])
+    assert "task 'small'" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def pictures(folder, counts):
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            shade = (40 * i, 10, len(name))
+            Image.new("RGB", (30 + i, 40), shade).save(folder / name / f"{i}.png")
+
+
+def test_from_folder_and_from_csv_agree(tmp_path):
+    pictures(tmp_path / "set", {"cat": 3, "dog": 2})
+    task = Task.from_folder(tmp_path / "set", size=16)
+    assert (task.name, task.classes, task.images.shape) == ("set", ("cat", "dog"), (5, 3, 16, 16))
+    lines = [f"set/{c}/{i}.png,{c}" for c, n in (("cat", 3), ("dog", 2)) for i in range(n)]
+    (tmp_path / "set.csv").write_text("\n".join(["path,label", *lines]))
+    again = Task.from_csv(tmp_path / "set.csv", size=16)
+    assert torch.equal(task.images, again.images)
+    assert torch.equal(task.labels, again.labels)
+
+
+def test_from_dataset_takes_the_three_kinds_of_image():
+    grey = np.full((5, 6), 128, dtype=np.uint8)
+    kinds = [
+        Image.fromarray(grey),
+        torch.full((1, 5, 6), 128, dtype=torch.uint8),
+        torch.full((3, 5, 6), 128 / 255),
+    ]
+    for image in kinds:
+        task = Task.from_dataset([(image, 0), (image, 1)], name="pairs")
+        assert task.labels.tolist() == [0, 1]
+        assert task.images[0].shape == (3, 5, 6)
+        assert task.images[0].dtype == torch.uint8
+        assert int(task.images[0].min()) == int(task.images[0].max()) == 128
