@@ -1,0 +1,77 @@
+"""Run the chapters and build the book: what `make book` calls.
+
+Everything is made in `_build/<library>-<scale>/`, which has the layout of the repository:
+`notebooks/` (executed), `results/` (the tables the chapters write), `book/`, `html/`.
+A chapter is run again when its notebook, `t2v`, its parameters, the installed packages or its data
+have changed, by content; a build that failed or was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from chapters import ROOT, BuildError, Run, run_chapters
+from pages import build_html, fetch, keep, lay, photographs, serve
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Reads the command line, builds, returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--library", default="auto", help="auto, synthetic, real, or one library")
+    parser.add_argument("--scale", default="laptop", choices=["smoke", "laptop", "paper"])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--mirror", type=Path, help="folder with archives/ and weights/")
+    parser.add_argument("--keep", action="store_true", help="keep tables; build no pages")
+    parser.add_argument("--serve", type=int, metavar="PORT", help="show the built book")
+    parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    root = given.root.resolve()
+    wanted = "synthetic" if given.library == "auto" else given.library
+    run = Run(wanted, given.scale, given.seed, given.device, root)
+    try:
+        if given.serve is not None:
+            return serve(run, given.serve)
+        prepare_environment(root, given.mirror)
+        if run.library == "real" and not photographs(root):
+            raise BuildError(
+                "no photographs below data/: give DATA=<folder with archives/ and weights/>, or "
+                "run python -m data_scripts.fetch NAME --to data"
+            )
+        if given.keep and given.library == "auto":
+            raise BuildError("which tables are to be kept? LIBRARY=real or LIBRARY=synthetic")
+        if given.library == "auto" and photographs(root) and run.scale != "smoke":
+            beside = Run("real", given.scale, given.seed, given.device, root)
+            lay(beside)
+            run_chapters(beside)
+        lay(run)
+        run_chapters(run)
+        if given.keep:
+            print(f"tables kept in {keep(run).relative_to(root)}")
+            return 0
+        build_html(run)
+        print(f"the book: {run.out / 'html' / 'index.html'}   (make serve shows it)")
+    except BuildError as error:
+        print(f"build: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def prepare_environment(root: Path, mirror: Path | None) -> None:
+    """Fetches what is asked for, and sets what the kernels of the chapters are to see."""
+    if mirror is not None:
+        fetch(root, mirror)
+    if (root / "data" / "weights").is_dir():
+        os.environ.setdefault("T2V_WEIGHTS", str(root / "data" / "weights"))
+    os.environ.setdefault("T2V_CACHE", str(root / ".cache" / "t2v"))
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    os.environ.setdefault("PYTHONHASHSEED", "0")
+    # the kernel of this environment, whatever kernels the user has installed elsewhere
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
