@@ -1,0 +1,361 @@
+r"""The Fisher information of a network's filters (Task2Vec, section 2).
+
+With ``p(y|x)`` the network's own prediction, not the labels, the Fisher information matrix is
+``F = E_x E_{y~p(y|x)} [∇ log p(y|x) ∇ log p(y|x)ᵀ]``. An embedding needs its diagonal only,
+averaged over the weights of each filter. Written with the logits ``z(x)`` and their Jacobian ``J``,
+
+    F = E_x Jᵀ (diag p − p pᵀ) J,        diag p − p pᵀ = A Aᵀ,        A: [K, K − 1],
+
+so one backward pass per column of ``A`` gives ``F`` without sampling. `A` is the Cholesky factor,
+which is known in closed form: column ``c`` compares class ``c`` with the classes after it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from t2v.errors import InputError
+from t2v.row_norms import RowNorms, kept_bytes, shared_row_norms
+
+ESTIMATORS = ("exact", "sketch", "sample")
+
+# Bytes of activations held at once when `batch_size` is None: on the CPU, and as a share of a GPU.
+CPU_BUDGET = 512 * 2**20
+GPU_SHARE = 0.25
+
+
+def filter_fisher(
+    network: nn.Module,
+    images: Tensor,
+    *,
+    estimator: str = "exact",
+    passes: int = 1,
+    generator: torch.Generator | None = None,
+    batch_size: int | None = None,
+    layers: Iterable[str] | None = None,
+) -> dict[str, Tensor]:
+    """Diagonal Fisher information of every `Conv2d` of a network, averaged over each filter.
+
+    The network is used in eval mode (batch norm with its running statistics, no dropout) and left
+    as it was: mode, hooks, gradients and `requires_grad`.
+
+    Estimators (K classes):
+
+    * ``"exact"``: the expectation over labels in full, by K − 1 backward passes.
+    * ``"sketch"``: `passes` backward passes. The columns of the Fisher's square root are dealt out
+      over the passes, the heaviest first, and each pass backpropagates the sum of its columns with
+      random signs. Unbiased; with ``passes >= K - 1`` it is exact. A pass costs about a plain
+      forward and backward pass.
+    * ``"sample"``: `passes` labels per image drawn from the model, one backward pass each.
+      Unbiased, but blind where the model is confident: the rare labels that carry the Fisher
+      information are seldom drawn.
+
+    Args:
+        network: Any module from [N, 3, H, W] to logits [N, K], in float32 or float64. Images must
+            not influence each other's logits (batch norm without running statistics is refused).
+        images: The network's own float input, [N, 3, H, W]; moved to the network's device in
+            batches.
+        estimator: ``"exact"``, ``"sketch"`` or ``"sample"``.
+        passes: Backward passes per image for ``"sketch"`` and ``"sample"``.
+        generator: Source of the random signs and labels; None uses torch's global one. The draws
+            do not depend on `batch_size`.
+        batch_size: Images at once; None fits a memory budget (512 MiB of activations on the CPU, a
+            quarter of the memory on a GPU). The result does not depend on it beyond rounding.
+        layers: Names of the convolutions wanted; None means all.
+
+    Returns:
+        For each convolution, by its name in `network.named_modules()`: float64 [C_out] on the CPU,
+        the mean over images and over the filter's weights (bias not counted) of the squared
+        gradient of log p. Weights that two modules share get the gradient of their sum; a filter
+        that does not influence the logits (an auxiliary head in eval mode) gets 0.
+
+    Raises:
+        InputError: no images or no convolutions, unknown estimator or layer, ``passes < 1``, logits
+            that are not finite or not [N, K >= 2].
+    """
+    convs = _convolutions(network, layers)
+    parameter = next(network.parameters())
+    _check(network, images, estimator, passes, batch_size)
+    if parameter.dtype not in (torch.float32, torch.float64):
+        raise InputError(f"network: got {parameter.dtype} weights, expected float32 or float64")
+    images = images.detach()
+    total = {
+        name: torch.zeros(conv.out_channels, dtype=torch.float64) for name, conv in convs.items()
+    }
+    draws = None
+    with _frozen(network), torch.inference_mode(False), torch.enable_grad():
+        if batch_size is None:
+            batch_size = _batch_size(network, convs, images[:1].to(parameter), estimator, passes)
+        for start in range(0, len(images), batch_size):
+            batch = images[start : start + batch_size].to(parameter)
+            with _Taps(convs) as taps:
+                logits = _checked(network(batch), start, len(batch))
+                if draws is None:
+                    draws = _draws(estimator, passes, len(images), logits.shape[1], generator)
+                mine = draws[start : start + batch_size].to(logits.device)
+                columns = list(_covectors(estimator, logits.detach().double(), passes, mine))
+                taps.uses = len(columns)
+                for i, column in enumerate(columns):
+                    logits.backward(column.to(logits), retain_graph=i + 1 < len(columns))
+                    taps.finish_pass()
+            for name, squares in taps.total.items():
+                total[name] += squares.cpu()
+    if estimator == "sample":
+        total = {name: squares / passes for name, squares in total.items()}
+    return {
+        name: squares / (len(images) * convs[name].weight[0].numel())
+        for name, squares in total.items()
+    }
+
+
+def _convolutions(network: nn.Module, layers: Iterable[str] | None) -> dict[str, nn.Conv2d]:
+    """The convolutions wanted, in the network's order."""
+    convs = {n: m for n, m in network.named_modules() if isinstance(m, nn.Conv2d)}
+    if not convs:
+        raise InputError(
+            f"network {type(network).__name__} has no Conv2d layer: there is no filter to embed"
+        )
+    if layers is None:
+        return convs
+    layers = [layers] if isinstance(layers, str) else list(layers)
+    unknown = [name for name in layers if name not in convs]
+    if unknown or not layers:
+        raise InputError(
+            f"layers: {unknown or 'an empty list'} given, but the convolutions of "
+            f"{type(network).__name__} are {', '.join(convs)}"
+        )
+    return {name: conv for name, conv in convs.items() if name in layers}
+
+
+def _check(network: nn.Module, images: Tensor, estimator: str, passes: int, batch: int | None):
+    if estimator not in ESTIMATORS:
+        raise InputError(f"estimator: got {estimator!r}, expected one of {', '.join(ESTIMATORS)}")
+    if passes < 1:
+        raise InputError(f"passes: got {passes}, at least 1 is needed")
+    if batch is not None and batch < 1:
+        raise InputError(f"batch_size: got {batch}, at least 1 (or None) is needed")
+    if images.ndim != 4 or not len(images):
+        raise InputError(f"images: got shape {tuple(images.shape)}, expected [N >= 1, C, H, W]")
+    if not images.is_floating_point():
+        raise InputError(
+            f"images: got {images.dtype}, expected floats (Probe.preprocess makes them)"
+        )
+    for name, module in network.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
+            raise InputError(
+                f"layer {name}: batch norm without running statistics mixes the images of a batch, "
+                "so the Fisher information of one image is not defined"
+            )
+
+
+def _checked(logits: Tensor, start: int, count: int) -> Tensor:
+    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != count or shape[1] < 2:
+        raise InputError(
+            f"network: returned {shape} for {count} images, expected logits [N, K >= 2]"
+        )
+    bad = (~logits.isfinite().all(1)).nonzero().flatten()
+    if len(bad):
+        raise InputError(
+            f"network: logits of image {start + int(bad[0])} are not finite; check the image and "
+            "the head"
+        )
+    if not logits.requires_grad:
+        raise InputError("network: its logits depend on none of the convolutions asked for")
+    return logits
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Eval mode and no parameter gradients inside, everything as before outside."""
+    modes = [(module, module.training) for module in network.modules()]
+    wanted = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
+    try:
+        network.eval()
+        for parameter, _ in wanted:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for parameter, flag in wanted:
+            parameter.requires_grad_(flag)
+
+
+class _Root(torch.autograd.Function):
+    """Makes a tensor the root of a graph, in place: below it nothing is differentiated."""
+
+    @staticmethod
+    def forward(ctx, tensor: Tensor, anchor: Tensor) -> Tensor:
+        ctx.mark_dirty(tensor)
+        return tensor
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[None, None]:
+        return None, None
+
+
+class _Taps:
+    """Hooks that square each convolution's gradient as soon as the backward pass has it.
+
+    No weight gradient is formed by autograd (parameters are frozen): a backward pass does only the
+    half that concerns the activations. Weights used by several calls are collected until the pass
+    is over, because their gradients add up before they are squared.
+    """
+
+    def __init__(self, convs: dict[str, nn.Conv2d]):
+        self.convs, self.uses = convs, 1
+        self.total: dict[str, Tensor] = {}
+        self._calls: dict[object, int] = defaultdict(int)
+        self._waiting: dict[object, list] = defaultdict(list)
+        self._handles: list[RemovableHandle] = []
+
+    def __enter__(self) -> _Taps:
+        for name, conv in self.convs.items():
+            self._handles.append(conv.register_forward_hook(self._forward_hook(name)))
+        return self
+
+    def __exit__(self, *_) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _forward_hook(self, name: str):
+        def hook(conv: nn.Conv2d, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+            if not torch.is_grad_enabled():
+                raise InputError(f"layer {name}: called under no_grad, so it has no gradient")
+            key = _weight_key(conv)
+            self._calls[key] += 1
+            image = inputs[0].detach()
+            version, norms = image._version, None
+            if not output.requires_grad:
+                output = _Root.apply(output, torch.zeros((), requires_grad=True))
+
+            def on_gradient(gradient: Tensor) -> None:
+                nonlocal norms
+                if image._version != version:
+                    raise InputError(f"layer {name}: its input was changed in place after use")
+                if self._calls[key] > 1:
+                    self._waiting[key].append((conv, image, gradient))
+                    return
+                norms = norms or RowNorms(conv, image, self.uses)
+                self._add(key, norms(gradient))
+
+            output.register_hook(on_gradient)
+            return output
+
+        return hook
+
+    def _add(self, key: object, squares: Tensor) -> None:
+        summed = squares.double().sum(0)
+        for name, conv in self.convs.items():
+            if _weight_key(conv) == key:
+                self.total[name] = self.total.get(name, 0) + summed
+
+    def finish_pass(self) -> None:
+        for key, calls in self._waiting.items():
+            self._add(key, shared_row_norms(calls))
+        self._waiting.clear()
+
+
+def _weight_key(conv: nn.Conv2d) -> int:
+    """The same for modules that share a weight (a parametrized weight is its module's own)."""
+    return id(conv._parameters.get("weight", conv))
+
+
+def _draws(
+    estimator: str, passes: int, images: int, classes: int, generator: torch.Generator | None
+) -> Tensor:
+    """All random numbers of a call, per image, so that batches do not matter."""
+    device = generator.device if generator is not None else "cpu"
+    if estimator == "sketch":
+        bits = torch.randint(
+            2, (images, classes - 1), generator=generator, device=device, dtype=torch.int8
+        )
+        return bits.mul_(2).sub_(1)
+    if estimator == "sample":
+        return torch.rand(images, passes, generator=generator, device=device, dtype=torch.float64)
+    return torch.empty(images, 0)
+
+
+def _covectors(estimator: str, logits: Tensor, passes: int, draws: Tensor) -> Iterator[Tensor]:
+    """Vectors v [N, K] whose outer products sum to diag p − p pᵀ (in expectation)."""
+    p = logits.softmax(1)
+    classes = p.shape[1]
+    if estimator == "sample":
+        labels = torch.searchsorted(p.cumsum(1), draws).clamp_(max=classes - 1)
+        for y in labels.T:
+            yield nn.functional.one_hot(y, classes) - p
+        return
+    if estimator == "exact":
+        for c in range(classes - 1):
+            weights = torch.zeros_like(p)
+            weights[:, c] = 1
+            yield _root_times(p, weights)
+        return
+    p, order = p.sort(1, descending=True, stable=True)
+    hands = min(passes, classes - 1)
+    deal = torch.arange(classes - 1, device=p.device)
+    turn, place = deal // hands, deal % hands
+    # to and fro, so that the hand with the heaviest first column gets the lightest second one
+    hand = torch.where(turn % 2 == 0, place, hands - 1 - place)
+    for h in range(hands):
+        weights = torch.zeros_like(p)
+        weights[:, :-1] = draws * (hand == h)
+        yield torch.zeros_like(p).scatter_(1, order, _root_times(p, weights))
+
+
+def _root_times(p: Tensor, weights: Tensor) -> Tensor:
+    """``A w`` for the Cholesky factor A of diag p − p pᵀ.
+
+    With tails ``s_c = p_c + p_{c+1} + …`` and ``q_c = s_{c+1}``, column c is
+    ``sqrt(p_c / (q_c s_c))`` times ``q_c`` at c, ``−p_j`` at later j, 0 at earlier ones.
+    Sums of positive numbers only: nothing cancels.
+    """
+    s = p.flip(1).cumsum(1).flip(1)
+    q = torch.cat([s[:, 1:], torch.zeros_like(s[:, :1])], 1)
+    scaled = weights * torch.where(q > 0, p / (q * s), 0).sqrt()
+    before = torch.cat([torch.zeros_like(s[:, :1]), scaled.cumsum(1)[:, :-1]], 1)
+    return scaled * q - p * before
+
+
+def _batch_size(
+    network: nn.Module, convs: dict[str, nn.Conv2d], image: Tensor, estimator: str, passes: int
+) -> int:
+    """Images that fit the memory budget, from what one image makes autograd keep."""
+    own = {p.untyped_storage().data_ptr() for p in (*network.parameters(), *network.buffers())}
+    kept: dict[int, Tensor] = {}
+    shapes: list[tuple[nn.Conv2d, Tensor, torch.Size]] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        if (where := tensor.untyped_storage().data_ptr()) not in own:
+            kept[where] = tensor
+        return tensor
+
+    handles = [
+        conv.register_forward_hook(lambda m, i, o: shapes.append((m, i[0].detach(), o.shape)))
+        for conv in convs.values()
+    ]
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            # a root for the graph: no parameter asks for a gradient
+            logits = _checked(network(image.clone().requires_grad_()), 0, 1)
+    finally:
+        for handle in handles:
+            handle.remove()
+    uses = {"exact": logits.shape[1] - 1, "sketch": min(passes, logits.shape[1] - 1)}.get(
+        estimator, passes
+    )
+    bytes_each = sum(t.untyped_storage().nbytes() for t in kept.values())
+    # gradients of the widest layers live beside the activations for a moment
+    bytes_each += 2 * max((t.untyped_storage().nbytes() for t in kept.values()), default=0)
+    bytes_each += sum(kept_bytes(m, a, *shape[-2:], uses) for m, a, shape in shapes)
+    budget = CPU_BUDGET
+    if image.is_cuda:
+        budget = GPU_SHARE * torch.cuda.get_device_properties(image.device).total_memory
+    return max(1, int(budget // max(bytes_each, 1)))

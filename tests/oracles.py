@@ -1,0 +1,50 @@
+"""Slow, plain computations that share no code with `t2v`: what the fast ones are held against."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def brute_force_fisher(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """The definition, one image and one class at a time: Σ_y p(y|x) (∇ log p(y|x))², averaged.
+
+    Mean over images and over each filter's weights, for every Conv2d by its `named_modules` name.
+    """
+    convs = {n: m for n, m in network.named_modules() if isinstance(m, nn.Conv2d)}
+    total = {n: torch.zeros(m.out_channels, dtype=torch.float64) for n, m in convs.items()}
+    network.eval()
+    for image in images:
+        log_p = network(image[None]).log_softmax(1)[0]
+        for value in log_p:
+            gradients = torch.autograd.grad(
+                value, [m.weight for m in convs.values()], retain_graph=True, allow_unused=True
+            )
+            for name, gradient in zip(convs, gradients, strict=True):
+                if gradient is not None:
+                    squares = gradient.detach().square().flatten(1).mean(1)
+                    total[name] += value.detach().exp() * squares
+    return {name: value / len(images) for name, value in total.items()}
+
+
+def relative_error(found: dict[str, Tensor], expected: dict[str, Tensor]) -> float:
+    """Largest relative error of any filter; filters that are exactly 0 must be found so."""
+    assert list(found) == list(expected)
+    worst = 0.0
+    for name, value in expected.items():
+        assert found[name].shape == value.shape, name
+        assert found[name].dtype == torch.float64, name
+        zero = value == 0
+        assert (found[name][zero] == 0).all(), name
+        if not zero.all():
+            error = (found[name] - value).abs()[~zero] / value[~zero]
+            worst = max(worst, float(error.max()))
+    return worst
+
+
+def kl_divergence(network: nn.Module, moved: nn.Module, images: Tensor) -> Tensor:
+    """Mean over images of KL(p_network(y|x) ‖ p_moved(y|x))."""
+    with torch.no_grad():
+        log_p = network(images).log_softmax(1)
+        log_q = moved(images).log_softmax(1)
+    return (log_p.exp() * (log_p - log_q)).sum(1).mean()
