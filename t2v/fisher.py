@@ -298,7 +298,7 @@ def _covectors(estimator: str, logits: Tensor, passes: int, draws: Tensor) -> It
             weights[:, c] = 1
             yield _root_times(p, weights)
         return
-    p, order = p.sort(1, descending=True, stable=True)
+    p, order = p.sort(stable=True, dim=1, descending=True)
     hands = min(passes, classes - 1)
     deal = torch.arange(classes - 1, device=p.device)
     turn, place = deal // hands, deal % hands
