@@ -1,0 +1,60 @@
+"""Kept embeddings: the same as fresh ones, computed once, and anew when something changed."""
+
+import numpy as np
+import pytest
+
+from t2v import store, task2vec
+from tests.small import small_probe, small_task
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path / "cache"))
+
+
+def counted(monkeypatch):
+    calls = []
+
+    def counting(task, probe, **options):
+        calls.append(task.name)
+        return task2vec(task, probe, **options)
+
+    monkeypatch.setattr(store, "task2vec", counting)
+    return calls
+
+
+def test_each_embedding_is_computed_once(monkeypatch):
+    calls = counted(monkeypatch)
+    tasks, probe = [small_task(f"t{i}", seed=i) for i in range(3)], small_probe()
+    first = store.embed_tasks(tasks[:2], probe, jobs=1)
+    again = store.embed_tasks(tasks, probe, jobs=1)
+    assert sorted(calls) == ["t0", "t1", "t2"]
+    assert [e.name for e in again] == ["t0", "t1", "t2"]
+    np.testing.assert_array_equal(first[1].fisher, again[1].fisher)
+
+
+def test_what_changes_the_result_is_computed_anew(monkeypatch):
+    calls = counted(monkeypatch)
+    task = small_task()
+    store.embed_tasks([task], small_probe(), jobs=1)
+    store.embed_tasks([task], small_probe(seed=1), jobs=1)
+    store.embed_tasks([task], small_probe(), jobs=1, seed=1)
+    store.embed_tasks([small_task(seed=1)], small_probe(), jobs=1)
+    monkeypatch.setattr(store, "code_version", lambda: "other")
+    store.embed_tasks([task], small_probe(), jobs=1)
+    assert len(calls) == 5
+
+
+def test_processes_give_the_same_as_one(tmp_path, monkeypatch):
+    tasks, probe = [small_task(f"t{i}", seed=i, count=40 + i) for i in range(4)], small_probe()
+    alone = store.embed_tasks(tasks, probe, jobs=1)
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path / "other"))
+    together = store.embed_tasks(tasks, probe, jobs=2)
+    for a, b in zip(alone, together, strict=True):
+        # float32 sums may be split differently over threads
+        np.testing.assert_allclose(a.fisher, b.fisher, rtol=1e-4)
+
+
+def test_domain_embeddings_too():
+    embedding = store.embed_tasks([small_task()], small_probe(), jobs=1, domain="second")[0]
+    assert embedding.spec["estimator"] == "domain-second"
