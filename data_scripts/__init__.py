@@ -1,0 +1,1 @@
+"""Scripts that fetch and prepare data; run from the repository's root, never imported by `t2v`."""
