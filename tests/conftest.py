@@ -1,0 +1,53 @@
+"""Options and conditions shared by all tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# data_scripts and the builder of the book are run, not installed
+sys.path[:0] = [str(ROOT), str(ROOT / "notebooks"), str(ROOT / "tests")]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", help="cpu or cuda: where tests of networks run")
+    parser.addoption("--dtype", default="float64", help="float64 or float32: of those networks")
+
+
+@pytest.fixture(scope="session")
+def device(request):
+    import torch
+
+    return torch.device(request.config.getoption("--device"))
+
+
+@pytest.fixture(scope="session")
+def dtype(request):
+    import torch
+
+    return getattr(torch, request.config.getoption("--dtype"))
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that need a GPU or the photographs are skipped, with the reason, where there are none."""
+    conditions = {"gpu": (_has_gpu, "no CUDA device"), "real": (_has_photographs, "no photographs")}
+    for marker, (present, reason) in conditions.items():
+        marked = [item for item in items if marker in item.keywords]
+        if marked and not present():
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _has_photographs() -> bool:
+    from pages import photographs
+
+    return bool(photographs(ROOT))
