@@ -66,6 +66,7 @@ def prepare_environment(root: Path, mirror: Path | None) -> None:
         fetch(root, mirror)
     if (root / "data" / "weights").is_dir():
         os.environ.setdefault("T2V_WEIGHTS", str(root / "data" / "weights"))
+    os.environ.setdefault("T2V_DATA", str(root / "data"))
     os.environ.setdefault("T2V_CACHE", str(root / ".cache" / "t2v"))
     os.environ.setdefault("OMP_NUM_THREADS", "2")
     os.environ.setdefault("PYTHONHASHSEED", "0")

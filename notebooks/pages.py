@@ -141,7 +141,7 @@ def serve(run: Run, port: int) -> int:
 
 def photographs(root: Path) -> list[str]:
     """The sets of photographs that are on disk."""
-    return [name for name in PHOTOGRAPHS if any((root / "data" / name).glob("*"))]
+    return [name for name in PHOTOGRAPHS if (root / "data" / name / "index.csv").exists()]
 
 
 def fetch(root: Path, mirror: Path) -> None:
@@ -152,12 +152,11 @@ def fetch(root: Path, mirror: Path) -> None:
     """
     if not (mirror / "archives").is_dir():
         raise BuildError(f"DATA={mirror}: a folder with archives/ (and weights/) is needed")
-    for name in PHOTOGRAPHS:
-        if name not in photographs(root):
-            command = [sys.executable, "-m", "data_scripts.fetch", name, "--to", root / "data"]
-            command += ["--mirror", (mirror / "archives").resolve()]
-            if subprocess.run(command, cwd=root).returncode:
-                raise BuildError(f"photographs {name!r} could not be fetched from {mirror}")
+    missing = [name for name in PHOTOGRAPHS if name not in photographs(root)]
+    command = [sys.executable, "-m", "data_scripts.fetch", *missing, "--to", root / "data"]
+    command += ["--mirror", (mirror / "archives").resolve()]
+    if missing and subprocess.run(command, cwd=root).returncode:
+        raise BuildError(f"photographs could not be fetched from {mirror}: see above")
     for path in sorted((mirror / "weights").glob("*")):
         kept = root / "data" / "weights" / path.name
         if not kept.exists():

@@ -32,7 +32,7 @@ def dtype(request):
 
 
 def pytest_collection_modifyitems(items):
-    """Tests that need a GPU or the photographs are skipped, with the reason, where there are none."""
+    """GPU tests and those on photographs are skipped, saying so, where there is none."""
     conditions = {"gpu": (_has_gpu, "no CUDA device"), "real": (_has_photographs, "no photographs")}
     for marker, (present, reason) in conditions.items():
         marked = [item for item in items if marker in item.keywords]
