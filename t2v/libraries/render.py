@@ -260,8 +260,8 @@ def _tiles() -> tuple[Tensor, Tensor]:
 
 def noise(x: Tensor, y: Tensor) -> Field:
     """Smooth value noise in [-1, 1] with features about one unit wide, period 16 units."""
-    i = (y * CELL).to(torch.int32) & (TILE - 1)
-    j = (x * CELL).to(torch.int32) & (TILE - 1)
+    i = (y * CELL + 64 * TILE).to(torch.int32) & (TILE - 1)  # shifted: truncation is then floor
+    j = (x * CELL + 64 * TILE).to(torch.int32) & (TILE - 1)
     return _tiles()[0][i * TILE + j]
 
 
