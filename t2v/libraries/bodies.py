@@ -88,17 +88,11 @@ def bird(c: Canvas, f: Frame, t) -> None:
         0.008,
     )
     c.paint(beak, trim, f.pixel, depth=0.06, rim=0.015)
-    crest = r.convex(
-        f,
-        [
-            (hx + 0.45 * t["head"], hy - 0.75 * t["head"]),
-            (hx + 0.1, hy - 0.5 * t["head"]),
-            (hx - 0.6 * t["head"], hy - 0.2 * t["head"]),
-            (hx - t["head"] * (0.7 + 0.5 * t["crest"]), hy - t["head"] * (0.6 + 1.3 * t["crest"])),
-        ],
-        0.015,
-    )
-    c.paint(crest, trim * 0.9, f.pixel, depth=0.05, opacity=ramp(t["crest"], 0.3, 0.4))
+    plume = 0.3 + 0.8 * t["crest"]
+    for back, up in ((0.2, 1.05), (0.55, 0.95), (0.85, 0.65)):
+        tip = (hx - t["head"] * (back + 0.5 * plume), hy - t["head"] * (up + 0.7 * plume))
+        feather = r.capsule(f, hx - 0.2 * t["head"], hy - 0.5 * t["head"], *tip, 0.07, 0.015)
+        c.paint(feather, trim * 0.85, f.pixel, depth=0.05, opacity=ramp(t["crest"], 0.3, 0.4))
     breast = ramp(f.y - 0.25 * f.x, -0.1, 0.15)
     c.paint(body, coat(t, f.x, f.y, breast), f.pixel, depth=0.26, rim=0.035)
     cap = ramp(f.y - hy + 0.25 * (f.x - hx), 0.02, -0.06) * r.coverage(head, f.pixel)
@@ -116,6 +110,7 @@ def bird(c: Canvas, f: Frame, t) -> None:
 
 def fish(c: Canvas, f: Frame, t) -> None:
     """Swimming to the right, seen from the side."""
+    f = f.moved(0.13)
     fin, h = colour(t, "trim"), t["depth"]
     ray = (0.82 + 0.18 * r.wave(9 * (f.x + 0.6 * f.y))).unsqueeze(1)
     top = r.ellipse(f.moved(t["dorsal_at"], -0.8 * h, -0.03), 0.0, 0.0, 0.3, t["dorsal"] + 0.06)
@@ -138,15 +133,14 @@ def fish(c: Canvas, f: Frame, t) -> None:
     gill = r.circle(f, 0.46, 0.0, 0.26).abs() - 0.008
     gill = r.intersection(gill, f.y.abs() - 0.62 * h) + ramp(f.x, 0.26, 0.36)
     c.tint(0.5 * r.coverage(gill, f.pixel), colour(t, "coat", 0.3))
-    p = f.moved(0.1, 0.3 * h, 0.06)
+    p = f.moved(0.14, 0.4 * h, 0.07)
     c.paint(
-        r.ellipse(p, -0.55 * t["fin"], 0.0, t["fin"], 0.42 * t["fin"]),
+        r.ellipse(p, -0.55 * t["fin"], 0.0, 0.9 * t["fin"], 0.36 * t["fin"]),
         fin * ray,
         f.pixel,
         depth=0.08,
-        opacity=0.9,
-        rim=0.025,
-        lift=0.12,
+        opacity=0.75,
+        lift=0.16,
     )
     mouth = r.capsule(f, 0.5 + t["snout"], 0.075, 0.41 + t["snout"], 0.085, 0.012, 0.008)
     c.tint(0.7 * r.coverage(mouth, f.pixel), r.grey(0.05))
@@ -201,6 +195,7 @@ def beast(c: Canvas, f: Frame, t) -> None:
     b, lw, long = t["body"], t["leg_width"], t["legs"]
     fur = coat(t, f.x, f.y, ramp(f.y, -0.02, 0.2))
     sole = 0.16 + b * 0.6 + long
+    c.tint(0.45 * ramp(r.ellipse(f, 0.0, sole, 0.55, 0.09), 0.06, -0.06), r.grey(0.05))
     hoof = mix(
         colour(t, "coat", 0.85),
         colour(t, "trim", 0.5),
@@ -280,12 +275,18 @@ def butterfly(c: Canvas, f: Frame, t) -> None:
     hind = r.ellipse(hw, 0.8 * t["hind"] + 0.03, 0.0, t["hind"] + 0.02, 0.8 * t["hind"])
     tail = r.capsule(hw, t["hind"], 0.02, 1.6 * t["hind"] + t["tails"], 0.04, 0.05, 0.025)
     hind = torch.where(torch.as_tensor(t["tails"] > 0.07), r.smooth_union(hind, tail, 0.08), hind)
-    fw = m.moved(0.02, -0.05, -0.09 - 0.3 * t["sweep"])
-    fore = r.smooth_union(
-        r.ellipse(fw, s, 0.0, s + 0.02, t["fore"]),
-        r.capsule(fw, 0.3 * s, 0.0, 1.8 * s, -0.25 * t["fore"], 0.05, 0.5 * t["fore"]),
-        0.12,
-    )
+    fw = m.moved(0.02, -0.06, -0.07 - 0.3 * t["sweep"])
+    wide = t["fore"]
+    corners = [
+        (0.0, -0.0),
+        (1.6 * s, -0.5 * wide),
+        (1.8 * s, -0.25 * wide),
+        (1.5 * s, 0.55 * wide),
+        (0.9 * s, 0.6 * wide),
+        (0.0, 0.03),
+    ]
+    fore = r.convex(fw, corners, 0.03)
+    fore = r.smooth_union(fore, r.ellipse(fw, 1.2 * s, 0.05, 0.7 * s, 0.72 * wide), 0.12)
     at = t["eyespot_at"]
     for wing, w, reach, near in ((hind, hw, 2 * t["hind"], 0.85), (fore, fw, 2.0 * s, 1.0)):
         ground = coat(t, w.x, w.y.abs()) * near
@@ -294,7 +295,7 @@ def butterfly(c: Canvas, f: Frame, t) -> None:
         edge = ramp(wing, -t["margin"] - 0.025, -t["margin"])
         ground = mix(ground, dark, edge.unsqueeze(1))
         spot = r.circle(w, at * reach, 0.0, t["eyespot"])
-        c.paint(wing, ground, f.pixel, depth=0.3, rim=0.02)
+        c.paint(wing, ground, f.pixel, depth=0.12, rim=0.02)
         shown = ramp(t["eyespot"], 0.03, 0.05)
         c.tint(shown * r.coverage(spot, f.pixel), trim)
         c.tint(shown * r.coverage(spot + 0.5 * t["eyespot"], f.pixel), r.grey(DARK))
@@ -398,13 +399,14 @@ def star(c: Canvas, f: Frame, t) -> None:
     skin = skin * (1 + 0.1 * r.noise(14 * f.x + t["ox"], 14 * f.y)).unsqueeze(1)
     c.paint(body, skin, f.pixel, depth=0.17, rim=0.04)
     disc = r.circle(f, 0.0, 0.0, t["disc"])
-    c.paint(disc, colour(t, "trim", 0.9), f.pixel, depth=0.1, opacity=0.85, rim=0.03, lift=0.1)
+    c.tint(0.75 * ramp(disc, 0.05, -0.05), colour(t, "trim", 0.9))
 
 
 def snail(c: Canvas, f: Frame, t) -> None:
     """Crawling to the right, seen from the side."""
     skin, k = colour(t, "trim"), t["shell"]
     fx, ny = t["foot"], 0.42 - t["neck"]
+    c.tint(0.4 * ramp(r.ellipse(f, 0.0, 0.55, fx + 0.05, 0.09), 0.07, -0.05), r.grey(0.05))
     fold = (0.88 + 0.14 * r.noise(7 * f.x + t["ox"], 9 * f.y)).unsqueeze(1)
     for dx in (-0.06, 0.05):
         eye_x, eye_y = fx - 0.02 + 0.6 * t["stalks"] + dx, ny - t["stalks"]

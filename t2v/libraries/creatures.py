@@ -33,7 +33,7 @@ STYLES: dict[str, dict[str, tuple[float, float]]] = {
         "cast": (0.0, 0.1),
         "cast_hue": (0.0, 1.0),
         "soft": (0.0, 0.35),
-        "sensor": (0.008, 0.035),
+        "sensor": (0.004, 0.024),
     },
     "aviary": {
         "zoom": (0.85, 1.15),
@@ -132,10 +132,14 @@ def _draw(who: Individuals, rows: slice, size: int, scene: bool) -> tuple[r.Canv
     else:
         background = torch.ones(batch, 3, size, size)
     canvas = r.Canvas(background, size)
-    body = frame.moved(t["move_x"], t["move_y"], t["angle"], t["zoom"] * t["bulk"])
+    body = frame.moved(
+        t["move_x"], t["move_y"] + who.plan.lower, t["angle"], t["zoom"] * t["bulk"] * who.plan.zoom
+    )
     body = r.Frame(body.x * t["flip"], body.y, body.pixel)
     bodies.DRAW[who.plan.name](canvas, body, t)
     canvas.relief(t["sun_x"], -0.75, t["relief"], frame.pixel)
+    if who.plan.shadow:
+        canvas.shadow(-0.16 * t["sun_x"], 0.1, 0.45)
     return canvas, frame, t
 
 

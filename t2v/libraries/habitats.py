@@ -75,7 +75,7 @@ def meadow(f: Frame, t) -> Tensor:
     ridge = f.y + 0.05 - 0.25 * t["scene_clutter"] * r.noise(1.2 * f.x + t["ox"], f.y * 0)
     hills = r.hsv(hue + 0.1, 0.3, 0.3 + 0.4 * light)
     out = _layers(sky, hills, ramp(ridge, -0.03, 0.03))
-    grass = r.hsv(hue, 0.55, 0.3 + 0.5 * light)
+    grass = r.hsv(hue, 0.5, 0.25 + 0.5 * light)
     g = t["scene_grain"]
     blades = r.noise(7 * g * f.x * 0.5 + t["ox"], 1.2 * g * f.y + t["oy"])
     grass = grass * (0.85 + 0.2 * blades + 0.2 * f.y).unsqueeze(1)
@@ -86,7 +86,7 @@ def leaf(f: Frame, t) -> Tensor:
     """A leaf or bark from near by: a midrib, side veins, mottling."""
     light, hue = t["scene_light"], t["scene_hue"]
     g = t["scene_grain"]
-    base = r.hsv(hue, 0.55, 0.25 + 0.6 * light)
+    base = r.hsv(hue, 0.48, 0.2 + 0.55 * light)
     mottle = r.clouds(g * f.x + t["ox"], 1.4 * g * f.y + t["oy"])
     out = base * (1 + 0.22 * mottle).unsqueeze(1)
     u, v = 0.8 * f.x + 0.6 * f.y + 0.3 * t["lean"], 0.8 * f.y - 0.6 * f.x
@@ -102,7 +102,7 @@ def garden(f: Frame, t) -> Tensor:
     deep = r.hsv(hue + 0.03, 0.65, 0.1 + 0.35 * light)
     bright = r.hsv(hue - 0.03, 0.5, 0.3 + 0.5 * light)
     out = _layers(deep, bright, ramp(r.clouds(g * f.x + t["ox"], g * f.y + t["oy"]), -0.7, 0.8))
-    disc = r.spots(1.3 * f.x + t["oy"], 1.3 * f.y + t["ox"], 0.26, 0.3, 0.05)
+    disc = r.spots(1.3 * f.x + t["oy"], 1.3 * f.y + t["ox"], 0.26, 0.18, 0.05)
     return out + (0.16 * disc * t["scene_clutter"]).unsqueeze(1)
 
 
@@ -117,7 +117,7 @@ def seabed(f: Frame, t) -> Tensor:
     out = sand * (1 + 0.09 * ripple + 0.06 * speck).unsqueeze(1)
     u, v = 2.2 * f.x + t["oy"], 2.2 * f.y + t["ox"]
     tone = 0.5 + 0.5 * r.noise(torch.floor(u) * 2.7, torch.floor(v) * 3.3)
-    stone = r.spots(u, v, 0.3 * t["scene_clutter"], 0.3, 0.06)
+    stone = r.spots(u, v, 0.3 * t["scene_clutter"], 0.14, 0.06)
     return _layers(out, r.hsv(hue + 0.3, 0.12, 1.0) * (0.3 + 0.4 * tone).unsqueeze(1), 0.8 * stone)
 
 
@@ -126,7 +126,7 @@ def bokeh(f: Frame, t) -> Tensor:
     a = r.hsv(t["bokeh_hue"], 0.35, t["bokeh_light"])
     b = r.hsv(t["bokeh_hue"] + 0.18, 0.4, 0.75 * t["bokeh_light"])
     out = _layers(a, b, ramp(r.noise(0.7 * f.x + t["ox"], 0.7 * f.y + t["oy"]), -0.7, 0.7))
-    disc = r.spots(0.9 * f.x + t["oy"], 0.9 * f.y + t["ox"], 0.34, 0.25, 0.12)
+    disc = r.spots(0.9 * f.x + t["oy"], 0.9 * f.y + t["ox"], 0.3, 0.08, 0.1)
     return out + (0.12 * disc).unsqueeze(1)
 
 

@@ -77,12 +77,18 @@ class Plan:
         ending: of its orders' names.
         own: its traits; they replace those of `COMMON` with the same name.
         upright: seen from the side, so that it does not turn freely in the picture.
+        shadow: casts one on what is behind it.
+        zoom: size in the picture.
+        lower: of its middle below the picture's.
     """
 
     name: str
     ending: str
     own: tuple[Trait, ...]
     upright: bool = True
+    shadow: bool = False
+    zoom: float = 1.2
+    lower: float = 0.0
 
     @cached_property
     def traits(self) -> tuple[Trait, ...]:
@@ -96,9 +102,9 @@ PLANS = (
         "birds",
         "iformes",
         (
-            *_colour("coat", 0.08, 0.16, (0.1, 0.85), (0.3, 0.95), 1.4),
-            *_colour("mark", 0.05, 0.14, (0.0, 0.8), (0.05, 0.75)),
-            *_colour("trim", 0.04, 0.16, (0.5, 1.0), (0.55, 1.0), 1.4),
+            *_colour("coat", 0.1, 0.14, (0.05, 0.8), (0.25, 0.95), 1.4),
+            *_colour("mark", 0.07, 0.1, (0.0, 0.65), (0.05, 0.6)),
+            *_colour("trim", 0.07, 0.055, (0.45, 0.95), (0.35, 1.0), 1.4),
             Trait("plump", 0.2, 0.34),
             Trait("head", 0.15, 0.24),
             Trait("neck", 0.02, 0.3, -1.4, 0.8),
@@ -112,14 +118,16 @@ PLANS = (
             Trait("scene_hue", 0.42, 0.09, rate=0.8, hue=True),
             Trait("slant", -0.05, 0.3, 0.5, 0.6),
         ),
+        zoom=1.15,
+        lower=0.06,
     ),
     Plan(
         "fishes",
         "opoda",
         (
-            *_colour("coat", 0.1, 0.2, (0.15, 0.95), (0.45, 1.0)),
-            *_colour("mark", 0.62, 0.2, (0.1, 0.9), (0.1, 0.95)),
-            *_colour("trim", 0.08, 0.2, (0.4, 1.0), (0.5, 1.0)),
+            *_colour("coat", 0.1, 0.17, (0.1, 0.85), (0.5, 1.0)),
+            *_colour("mark", 0.6, 0.15, (0.1, 0.85), (0.1, 0.85)),
+            *_colour("trim", 0.1, 0.15, (0.3, 0.9), (0.5, 1.0)),
             Trait("depth", 0.15, 0.46, rate=1.4),
             Trait("tail", 0.12, 0.32),
             Trait("fork", 0.0, 1.0),
@@ -134,6 +142,7 @@ PLANS = (
             Trait("frequency", 1.8, 6.0, 0.0, 1.6),
             Trait("slant", -0.06, 0.31, 0.0, 1.2),
         ),
+        zoom=1.08,
     ),
     Plan(
         "beetles",
@@ -157,6 +166,8 @@ PLANS = (
             Trait("frequency", 1.8, 6.0, 0.0, 1.4),
         ),
         upright=False,
+        shadow=True,
+        zoom=1.12,
     ),
     Plan(
         "beasts",
@@ -175,10 +186,12 @@ PLANS = (
             Trait("tail", 0.1, 0.6),
             Trait("tuft", 0.02, 0.13),
             Trait("mask", 0.0, 1.0, -0.3),
-            Trait("scene_hue", 0.19, 0.07, rate=0.8, hue=True),
+            Trait("scene_hue", 0.2, 0.045, rate=0.8, hue=True),
             Trait("stripe", 0, 1, -0.2, 1.3),
             Trait("spot", 0, 1, -0.2, 1.3),
         ),
+        zoom=1.2,
+        lower=0.1,
     ),
     Plan(
         "butterflies",
@@ -187,8 +200,8 @@ PLANS = (
             *_colour("coat", 0.1, 0.2, (0.35, 1.0), (0.45, 1.0), 1.4),
             *_colour("mark", 0.05, 0.15, (0.1, 0.9), (0.02, 0.55)),
             *_colour("trim", 0.12, 0.2, (0.2, 1.0), (0.6, 1.0), 1.4),
-            Trait("span", 0.26, 0.42),
-            Trait("fore", 0.15, 0.26),
+            Trait("span", 0.3, 0.44),
+            Trait("fore", 0.18, 0.36),
             Trait("hind", 0.17, 0.32),
             Trait("sweep", 0.02, 0.16),
             Trait("tails", 0.0, 0.36, -1.1, 1.3),
@@ -201,6 +214,8 @@ PLANS = (
             Trait("spot", 0, 1, -0.3),
         ),
         upright=False,
+        shadow=True,
+        zoom=1.2,
     ),
     Plan(
         "flowers",
@@ -224,12 +239,13 @@ PLANS = (
             Trait("spot", 0, 1, -0.6),
             Trait("blotch", 0, 1, -1.5),
         ),
+        zoom=1.2,
     ),
     Plan(
         "medusae",
         "zoa",
         (
-            *_colour("coat", 0.75, 0.17, (0.15, 0.85), (0.6, 1.0)),
+            *_colour("coat", 0.8, 0.14, (0.15, 0.85), (0.6, 1.0)),
             *_colour("mark", 0.9, 0.17, (0.2, 0.9), (0.4, 1.0), 1.2),
             *_colour("trim", 0.95, 0.18, (0.1, 0.9), (0.6, 1.0), 1.3),
             Trait("width", 0.3, 0.56),
@@ -245,6 +261,8 @@ PLANS = (
             Trait("scene_hue", 0.6, 0.05, rate=0.8, hue=True),
             Trait("slant", -0.05, 0.3, -0.6),
         ),
+        zoom=1.4,
+        lower=-0.15,
     ),
     Plan(
         "stars",
@@ -253,10 +271,10 @@ PLANS = (
             *_colour("coat", 0.05, 0.14, (0.35, 0.95), (0.45, 1.0), 1.3),
             *_colour("mark", 0.08, 0.16, (0.1, 0.9), (0.1, 1.0), 1.2),
             *_colour("trim", 0.1, 0.2, (0.1, 0.9), (0.4, 1.0)),
-            Trait("arms", 4.6, 11.0, -1.0, 1.5),
+            Trait("arms", 5.0, 9.9, -1.2, 1.5),
             Trait("outer", 0.5, 0.78),
-            Trait("inner", 0.1, 0.34, rate=1.4),
-            Trait("round", -1.0, 0.9, 0.0, 1.3),
+            Trait("inner", 0.14, 0.4, rate=1.4),
+            Trait("round", -0.9, 0.3, 0.0, 1.3),
             Trait("ridge", 0.0, 1.0),
             Trait("studs", 0.0, 1.0, rate=1.3),
             Trait("disc", 0.0, 0.24),
@@ -265,6 +283,8 @@ PLANS = (
             Trait("spot", 0, 1, 0.4),
         ),
         upright=False,
+        shadow=True,
+        zoom=1.15,
     ),
     Plan(
         "snails",
@@ -285,6 +305,7 @@ PLANS = (
             Trait("scene_hue", 0.24, 0.07, rate=0.8, hue=True),
             Trait("stripe", 0, 1, 0.0, 1.3),
         ),
+        zoom=1.25,
     ),
 )
 

@@ -382,6 +382,21 @@ class Canvas:
         self.colour *= (1 + strength * lit).unsqueeze(1)
         self.colour += (0.35 * strength * (lit - 0.35).clamp(min=0)).unsqueeze(1)
 
+    def shadow(self, x: Param, y: Param, strength: float) -> None:
+        """Darken the background where the subject, moved by ``(x, y)``, hides the light.
+
+        ``x``, ``y`` are in the picture's frame, rounded to whole pixels.
+        """
+        size = self.alpha.shape[-1]
+        index = torch.arange(size)
+        dy = round(0.5 * size * y)
+        dx = torch.floor(0.5 * size * torch.as_tensor(x) + 0.5).to(torch.int64).reshape(-1, 1)
+        cast = self.alpha.index_select(1, (index - dy).clamp(min=0))
+        columns = (index - dx).clamp(0, size - 1).unsqueeze(1)
+        cast = cast.gather(2, columns.expand_as(cast))
+        cast = blur(blur(cast.unsqueeze(1), 1.0, max(1, size // 48)), 1.0, max(1, size // 32))[:, 0]
+        self.colour *= (1 - strength * cast * (1 - self.alpha)).unsqueeze(1)
+
 
 def blur(images: Tensor, amount: Param, step: int = 1) -> Tensor:
     """Mix each image with its binomial blur (1 2 1) by ``amount``; neighbours ``step`` off."""
