@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from joblib import Memory, Parallel, delayed
 from rich.progress import track
+from threadpoolctl import threadpool_limits
 
 from t2v.embedding import Embedding, domain2vec, task2vec
+from t2v.head import fit_head
 from t2v.probe import Probe
 from t2v.task import Task
 
@@ -59,28 +62,64 @@ def embed_tasks(
         progress: show a progress bar.
         options: of `task2vec` or `domain2vec`.
     """
-    tasks = list(tasks)
+    how = (domain, tuple(sorted(options.items())))
+    return _each(_embed, how, list(tasks), probe, jobs, progress)
+
+
+def held_out_errors(
+    tasks: Iterable[Task],
+    probe: Probe,
+    *,
+    weight_decay: float | str = "auto",
+    jobs: int | None = None,
+    progress: bool = False,
+) -> list[float]:
+    """Test error of each task's head on the probe's features: class-balanced, in [0, 1].
+
+    The head is the one that `task2vec` fits; parallel and kept like `embed_tasks`.
+
+    Raises:
+        InputError: if a task holds no images out.
+    """
+    return _each(_held_out_error, (weight_decay,), list(tasks), probe, jobs, progress)
+
+
+def _each(
+    work: Callable[[tuple, Task, Probe], Any],
+    how: tuple,
+    tasks: list[Task],
+    probe: Probe,
+    jobs: int | None,
+    progress: bool,
+) -> list[Any]:
+    """`work` on every task, from the cache where it was done before."""
     if jobs is None:
         jobs = 1 if probe.device.type == "cuda" else -1
-    how = (domain, tuple(sorted(options.items())), probe.sha256, probe.image_size, code_version())
-    embed = memory().cache(_embed, ignore=["task", "probe"])
-    results: Any = [None] * len(tasks)
+    kept = memory().cache(work, ignore=["task", "probe"])
+    environment = (probe.sha256, probe.image_size, code_version())
+    results: dict[int, Any] = {}
     missing = []
     for i, task in enumerate(tasks):
-        key = (task.fingerprint, *how)
-        if embed.check_call_in_cache(key, None, None):
-            results[i] = embed(key, None, None)
+        key = (task.fingerprint, *how, *environment)
+        if kept.check_call_in_cache(key, None, None):
+            results[i] = kept(key, None, None)
         else:
             missing.append((i, key))
     # largest first, so that no process is left alone with a long one at the end
     missing.sort(key=lambda item: -len(tasks[item[0]]) * tasks[item[0]].num_classes)
-    done = Parallel(n_jobs=jobs, return_as="generator")(
-        delayed(embed)(key, tasks[i], probe) for i, key in missing
-    )
-    bar = track(done, "embedding", total=len(missing), disable=not progress, transient=True)
-    for (i, _), embedding in zip(missing, bar, strict=True):
-        results[i] = embedding
-    return results
+    parallel = Parallel(n_jobs=jobs, return_as="generator")
+    # a process uses its share of the cores, whatever OMP_NUM_THREADS says for all of them together
+    threads = torch.get_num_threads() if jobs == 1 else 1
+    done = parallel(delayed(_limited)(threads, kept, key, tasks[i], probe) for i, key in missing)
+    bar = track(done, "tasks", total=len(missing), disable=not progress, transient=True)
+    results.update((i, result) for (i, _), result in zip(missing, bar, strict=True))
+    return [results[i] for i in range(len(tasks))]
+
+
+def _limited(threads: int, work: Callable, *arguments: Any) -> Any:
+    torch.set_num_threads(threads)
+    with threadpool_limits(threads):
+        return work(*arguments)
 
 
 def _embed(key: tuple, task: Task, probe: Probe) -> Embedding:
@@ -88,3 +127,16 @@ def _embed(key: tuple, task: Task, probe: Probe) -> Embedding:
     if domain is not None:
         return domain2vec(task, probe, domain, **dict(options))
     return task2vec(task, probe, **dict(options))
+
+
+def _held_out_error(key: tuple, task: Task, probe: Probe) -> float:
+    _, weight_decay, *_ = key
+    train, held_out = task.train, task.held_out
+    head = fit_head(
+        probe.features(train.images),
+        train.labels,
+        num_classes=task.num_classes,
+        weight_decay=weight_decay,
+        name=task.name,
+    )
+    return head.error(probe.features(held_out.images), held_out.labels)

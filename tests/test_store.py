@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from t2v import store, task2vec
+from t2v import fit_head, store, task2vec
 from tests.small import small_probe, small_task
 
 
@@ -58,3 +58,13 @@ def test_processes_give_the_same_as_one(tmp_path, monkeypatch):
 def test_domain_embeddings_too():
     embedding = store.embed_tasks([small_task()], small_probe(), jobs=1, domain="second")[0]
     assert embedding.spec["estimator"] == "domain-second"
+
+
+def test_held_out_errors_are_those_of_the_tasks_own_heads():
+    task, probe = small_task(count=120), small_probe()
+    head = fit_head(probe.features(task.train.images), task.train.labels)
+    held_out = task.held_out
+    guess = head.logits(probe.features(held_out.images)).argmax(1)
+    wrong = (guess != held_out.labels).double()
+    by_class = [float(wrong[held_out.labels == k].mean()) for k in range(3)]
+    assert store.held_out_errors([task], probe, jobs=1) == [pytest.approx(np.mean(by_class))]
