@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 from chapters import BuildError, Run, chapters, content_hash, files_below, toc_pages, write_whole
+from check import faults
 
 PHOTOGRAPHS = ("cub", "tiny_imagenet", "clothing", "fashion", "living_things")
 
@@ -83,7 +84,7 @@ def build_html(run: Run) -> None:
     """Builds the pages strictly, all of them: glued numbers are no dependency Sphinx knows of.
 
     Raises:
-        BuildError: with every warning of the build.
+        BuildError: with every warning of the build, and every fault that `check` finds.
     """
     laid = ("book", "notebooks", "results", "_config.yml", "_toc.yml")
     pages = [*files_below(run.root / "t2v"), *files_below(*(run.out / name for name in laid))]
@@ -112,6 +113,8 @@ def build_html(run: Run) -> None:
             + "\n  ".join(dict.fromkeys(line.replace(f"{run.out}/", "") for line in told))
             + f"\nall of it: {log.relative_to(run.root)}"
         )
+    if found := faults(run.out / ".sphinx" / "_build" / "html"):
+        raise BuildError("the pages are not for everybody:\n  " + "\n  ".join(found))
     shutil.rmtree(html, ignore_errors=True)
     os.replace(run.out / ".sphinx" / "_build" / "html", html)
     shutil.rmtree(run.out / ".sphinx")

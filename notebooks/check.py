@@ -1,0 +1,57 @@
+"""What Sphinx does not check in the pages it writes: that they need no network and no eyes."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+REMOTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
+LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src"}
+SENTENCE = re.compile(r"\W*[A-Z0-9].{20,}[.!?]\W*", re.DOTALL)
+
+
+class _Page(HTMLParser):
+    """Collects what a page loads, and its pictures with their alternative texts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.pictures: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag in LOADS and given.get(LOADS[tag]):
+            self.loads.append(given[LOADS[tag]])
+        # icons and styles are loaded; links to other pages (canonical, next, search) are not
+        if tag == "link" and set(given.get("rel", "").split()) & {"stylesheet", "icon", "preload"}:
+            self.loads.append(given.get("href", ""))
+        if tag == "img":
+            self.pictures.append((given.get("src", ""), given.get("alt", "")))
+
+
+def faults(html: Path) -> list[str]:
+    """What would keep a reader without network, or without sight, from reading the pages.
+
+    Returns:
+        One line for each remote or missing file that a page loads, and for each figure whose
+        alternative text is not at least one whole sentence.
+    """
+    found = []
+    for path in sorted(html.rglob("*.html")):
+        where = path.relative_to(html)
+        if where.parts[0] in ("_static", "_modules"):
+            continue
+        page = _Page()
+        page.feed(path.read_text(encoding="utf-8"))
+        for address in page.loads:
+            if REMOTE.match(address):
+                found.append(f"{where} loads {address}")
+            elif not address.startswith(("data:", "#")):
+                target = path.parent / address.split("?")[0].split("#")[0]
+                if not target.exists():
+                    found.append(f"{where} loads {address}, which does not exist")
+        for source, alt in page.pictures:
+            if "_images/" in source and not SENTENCE.fullmatch(alt):
+                found.append(f"{where}: {Path(source).name} has no sentence as alt text: {alt!r}")
+    return found

@@ -1,0 +1,100 @@
+"""One place of the pins: requirements.lock. Everything else is derived from it or held to it."""
+
+import importlib.metadata
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = (ROOT / "requirements.lock").read_text()
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
+
+
+def pins(python: str, platform: str = "linux") -> dict[str, str]:
+    """Name to version of what the lock installs for a version of Python."""
+    where = default_environment() | {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "sys_platform": platform,
+        "platform_machine": "x86_64",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+    }
+    found = {}
+    for line in LOCK.splitlines():
+        if line and not line.startswith("#"):
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate(where):
+                [specifier] = requirement.specifier
+                assert specifier.operator == "==", f"not an exact pin: {line}"
+                assert requirement.name not in found, f"pinned twice for {python}: {line}"
+                found[requirement.name.lower().replace("_", "-")] = specifier.version
+    return found
+
+
+def wanted() -> list[Requirement]:
+    groups = [PYPROJECT["dependencies"], *PYPROJECT["optional-dependencies"].values()]
+    every = [Requirement(text) for group in groups for text in group]
+    return [r for r in every if r.name != "t2v"]
+
+
+@pytest.mark.parametrize("python", SUPPORTED)
+def test_lock_has_every_dependency_in_the_range_that_is_asked_for(python):
+    locked = pins(python)
+    for requirement in wanted():
+        version = locked.get(requirement.name.lower())
+        assert version, f"{requirement.name} is not in requirements.lock for Python {python}"
+        assert requirement.specifier.contains(version), f"{requirement} but {version} is locked"
+
+
+def test_supported_pythons_are_those_the_package_names():
+    from packaging.specifiers import SpecifierSet
+
+    asked = SpecifierSet(PYPROJECT["requires-python"])
+    assert all(asked.contains(f"{python}.0") for python in SUPPORTED)
+    assert not asked.contains("3.9.9")
+    assert "(3, 10) <= sys.version_info[:2] <= (3, 13)" in (ROOT / "Makefile").read_text()
+
+
+def test_what_is_installed_here_is_what_is_locked():
+    locked = pins(f"{sys.version_info.major}.{sys.version_info.minor}", sys.platform)
+    differing = {}
+    for requirement in wanted():
+        name = requirement.name.lower()
+        installed = importlib.metadata.version(name).split("+")[0]  # 2.12.1+cpu is 2.12.1
+        if installed != locked[name]:
+            differing[name] = (installed, locked[name])
+    assert not differing, "run make setup: installed, locked"
+
+
+def test_conda_environment_is_the_one_made_from_the_lock():
+    made = runpy.run_path(str(ROOT / ".ci" / "environment.py"))["environment"](LOCK)
+    assert (ROOT / "environment.yml").read_text() == made, "run python .ci/environment.py"
+
+
+def test_conda_environment_has_each_pin_once_and_a_supported_python():
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python = next(d for d in conda["dependencies"] if str(d).startswith("python="))
+    assert python.removeprefix("python=") in SUPPORTED
+    [pip] = [d["pip"] for d in conda["dependencies"] if isinstance(d, dict)]
+    lines = [line for line in LOCK.splitlines() if line and not line.startswith("#")]
+    assert pip == [*lines, "-e ."]
+
+
+def test_no_file_of_the_set_up_names_a_package_host():
+    # which index is used is the user's own configuration
+    for name in ("Makefile", "environment.yml", "requirements.lock", ".ci/run", "pyproject.toml"):
+        text = (ROOT / name).read_text()
+        assert not re.search(r"--(extra-)?index-url|--find-links|https?://(?!github\.com)", text)
