@@ -65,11 +65,11 @@ class Resuming:
                 problem = "the connection was cut"
             except requests.RequestException as error:
                 problem = f"{type(error).__name__}"
+            except FileError:
+                raise
             except OSError as error:
                 self.discard()
-                raise FileError(
-                    f"{self.part.parent}: {error.strerror}; download dropped"
-                ) from error
+                raise FileError(f"{self.part}: {error.strerror}; nothing was kept") from error
             failures = 1 if self._size() > before else failures + 1
             if failures >= self.attempts:
                 raise FileError(
@@ -142,6 +142,7 @@ def bring(
         FileError: the checksum differs (nothing is kept), or as `Resuming`.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    pooch.get_logger().setLevel("WARNING")  # the caller shows what goes on
     get = Resuming(folder / f"{file}.part", checked=known is not None, progress=progress, **options)
     try:
         return Path(pooch.retrieve(url, known_hash=known, fname=file, path=folder, downloader=get))

@@ -97,16 +97,20 @@ class _Facts:
 
 
 def _from_publisher(source, new, downloads, place, progress, options) -> _Facts:
+    paths = [
+        bring(archive.url, downloads, archive.file, archive.hash, progress, **options)
+        for archive in source.archives
+    ]
     facts = _Facts()
-    for archive in source.archives:
-        path = bring(archive.url, downloads, archive.file, archive.hash, progress, **options)
-        facts.archives.append({"url": archive.url, "sha256": _sha256(path)})
-        _unpack(archive, source, path, new, facts, progress)
-    if source.images not in (None, len(facts.rows)):
-        raise FileError(
-            f"{path}: {len(facts.rows)} images where {source.images} were expected: truncated, "
-            "or the publisher changed it"
-        )
+    with _discarding(downloads):
+        for archive, path in zip(source.archives, paths, strict=True):
+            facts.archives.append({"url": archive.url, "sha256": _sha256(path)})
+            _unpack(archive, source, path, new, facts, progress)
+        if source.images not in (None, len(facts.rows)):
+            raise FileError(
+                f"{source.archives[0].url}: {len(facts.rows)} images where {source.images} were "
+                "expected: truncated, or the publisher changed it"
+            )
     return facts
 
 
@@ -119,36 +123,51 @@ def _from_mirror(source, new, downloads, place, progress, options) -> _Facts:
             raise FileError(f"{path}: no such file; is {place} a mirror folder?")
         return path
 
-    path = get(f"{source.mirror}.manifest.json")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        wanted, count, file = manifest["sha256"], manifest["images"], manifest["archive"]
-    except (ValueError, KeyError, TypeError) as error:
-        path.unlink() if downloads in path.parents else None
-        raise FileError(f"{path}: not a manifest ({error!r})") from error
+    with _discarding(downloads):
+        path = get(f"{source.mirror}.manifest.json")
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            wanted, count, file = manifest["sha256"], manifest["images"], manifest["archive"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise FileError(f"{path}: not a manifest ({error!r})") from error
+    table_path = get(f"{source.mirror}.csv") if source.label_column else None
     tar = get(file, f"sha256:{wanted}")
-    found = _sha256(tar)
-    if found != wanted:
-        raise FileError(
-            f"{tar}: sha256 {found[:16]}... where its manifest says {wanted[:16]}...: truncated or "
-            "changed; copy it again"
+    with _discarding(downloads):
+        found = _sha256(tar)
+        if found != wanted:
+            raise FileError(
+                f"{tar}: sha256 {found[:16]}... where its manifest says {wanted[:16]}...: "
+                "truncated or changed; copy it again"
+            )
+        facts = _Facts(
+            archives=[{"file": file, "sha256": found, "from": manifest.get("source_repo", "")}],
+            changed=manifest.get("what_was_changed", ""),
         )
-    facts = _Facts(
-        archives=[{"file": file, "sha256": found, "from": manifest.get("source_repo", "")}],
-        changed=manifest.get("what_was_changed", ""),
-    )
-    flat = Archive("", file, None, r"(?P<label>[^/]+)/(?P<file>[^/]+)")
-    _unpack(flat, source, tar, new, facts, progress)
-    if len(facts.rows) != count:
-        raise FileError(f"{tar}: {len(facts.rows)} images where its manifest says {count}")
-    if source.label_column:
-        table = _table(get(f"{source.mirror}.csv").read_bytes(), "path", source.mirror)
-        for row in facts.rows:
-            attributes = table.get(row["path"].removeprefix("images/"))
-            if attributes is None:
-                raise FileError(f"{source.mirror}.csv has no row for {row['path']}")
-            row.update({k: v for k, v in attributes.items() if k not in ("path", "label")})
+        flat = Archive("", file, None, r"(?P<label>[^/]+)/(?P<file>[^/]+)")
+        _unpack(flat, source, tar, new, facts, progress)
+        if len(facts.rows) != count:
+            raise FileError(f"{tar}: {len(facts.rows)} images where its manifest says {count}")
+        if table_path:
+            _add_attributes(facts, _table(table_path.read_bytes(), "path", str(table_path)))
     return facts
+
+
+def _add_attributes(facts: _Facts, table: dict[str, dict[str, str]]) -> None:
+    for row in facts.rows:
+        attributes = table.get(row["path"].removeprefix("images/"))
+        if attributes is None:
+            raise FileError(f"the table of attributes has no row for {row['path']}")
+        row.update({k: v for k, v in attributes.items() if k not in ("path", "label")})
+
+
+@contextmanager
+def _discarding(downloads: Path) -> Iterator[None]:
+    """A file that came whole but is of no use must not be met again by the next run."""
+    try:
+        yield
+    except OSError:
+        shutil.rmtree(downloads, ignore_errors=True)
+        raise
 
 
 def _unpack(
@@ -171,7 +190,7 @@ def _unpack(
                 _image(archive, inner_name, inner_stream, inner, new, facts, loose)
             inner.unlink()
         elif archive.table and re.fullmatch(archive.table[0], name):
-            table = _table(stream.read(), archive.table[1], f"{path.name}:{name}")
+            table = _table(unpack.read(stream, path), archive.table[1], f"{path.name}:{name}")
         else:
             _image(archive, name, stream, path, new, facts, loose)
         if bar is not None:
@@ -314,10 +333,11 @@ def main(
 ) -> None:
     """Fetch photographs, check them, unpack them, and print the terms they come under."""
     console = Console(stderr=True)
+    quiet = not console.is_terminal
     wanted = list(SOURCES) if "all" in names else names
     try:
         for name in wanted:
-            with Progress(console=console, transient=True) as progress:
+            with Progress(console=console, transient=True, disable=quiet) as progress:
                 folder, done = fetch(name, to, mirror, progress)
             about = json.loads((folder / "source.json").read_text(encoding="utf-8"))
             print(f"{folder}: {about['images']} images, {about['labels']} labels", end="")

@@ -80,6 +80,16 @@ def copy(stream: IO[bytes], path: Path, archive: Path) -> None:
         raise FileError(f"{archive}: two members would become {path.name}") from None
 
 
+def read(stream: IO[bytes], archive: Path) -> bytes:
+    """A member's bytes.
+
+    Raises:
+        FileError: the archive breaks off.
+    """
+    with _told(archive):
+        return stream.read()
+
+
 def _safe(archive: Path, name: str) -> str:
     if (
         name.startswith("/")
