@@ -1,0 +1,266 @@
+"""The builder of the book, on a small book of its own: what is run again, and what is said."""
+
+import json
+import os
+
+import build
+import chapters
+import nbformat
+import pages
+import pytest
+import yaml
+from chapters import BuildError, Run
+from check import faults
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+PARAMETERS = (
+    'library = "synthetic"  # which tasks\nscale = "laptop"\nseed = 0\ndevice = "auto"\n'
+    'data = None\nresults = "results"'
+)
+RAN: list[str] = []  # the chapters run, in their order
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A project of two chapters and a module; chapters are run by writing one table each."""
+    for folder in ("notebooks", "book/_static", "t2v"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "t2v" / "core.py").write_text("x = 1\n")
+    (tmp_path / "book" / "index.md").write_text("# A book\n")
+    (tmp_path / "_config.yml").write_text("title: A book\nhtml: {favicon: f.svg}\n")
+    toc = {"root": "book/index", "parts": [{"chapters": [{"file": "notebooks/01_a"}]}]}
+    toc["parts"].append({"chapters": [{"file": "notebooks/02_b"}]})
+    (tmp_path / "_toc.yml").write_text(yaml.safe_dump(toc))
+    for name in ("01_a", "02_b"):
+        write_chapter(tmp_path, name, "1")
+    RAN.clear()
+
+    def run_chapter(run, path):
+        RAN.append(path.stem)
+        chapters.write_whole(run.out / "results" / f"{path.stem}.csv", "a\n1\n")
+        chapters.write_whole(run.out / "notebooks" / path.name, path.read_text())
+
+    monkeypatch.setattr(chapters, "run_chapter", run_chapter)
+    for name in ("T2V_REPOSITORY", "T2V_BRANCH", "GITHUB_REPOSITORY", "GITHUB_REF_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    return Run("synthetic", "smoke", root=tmp_path)
+
+
+def write_chapter(root, name, *sources):
+    cells = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
+    cells += [new_code_cell(source) for source in sources]
+    nbformat.write(new_notebook(cells=cells), root / "notebooks" / f"{name}.ipynb")
+
+
+def rerun(run):
+    RAN.clear()
+    pages.lay(run)
+    chapters.run_chapters(run)
+    return list(RAN)
+
+
+def test_chapters_run_in_the_order_of_the_toc_and_only_when_stale(book):
+    assert rerun(book) == ["01_a", "02_b"]
+    assert rerun(book) == []
+    write_chapter(book.root, "02_b", "2")
+    assert rerun(book) == ["02_b"]
+    (book.root / "t2v" / "core.py").write_text("x = 2\n")
+    assert rerun(book) == ["01_a", "02_b"]
+    os.utime(book.root / "t2v" / "core.py")  # touched, but the same
+    assert rerun(book) == []
+
+
+def test_parameters_and_kept_numbers_make_chapters_stale(book):
+    rerun(book)
+    other = Run("synthetic", "smoke", seed=1, root=book.root)
+    assert rerun(other) == ["01_a", "02_b"]
+    (book.root / "book" / "paper").mkdir()
+    (book.root / "book" / "paper" / "n.csv").write_text("1\n")
+    assert rerun(other) == ["01_a", "02_b"]
+    (book.root / "book" / "index.md").write_text("# Another title\n")
+    assert rerun(other) == []
+
+
+def test_photographs_make_the_chapters_on_them_stale(book):
+    real = Run("real", "smoke", root=book.root)
+    picture = book.root / "data" / "cub" / "images" / "a.jpg"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"123")
+    assert rerun(real) == ["01_a", "02_b"]
+    assert rerun(real) == []
+    picture.write_bytes(b"1234")
+    assert rerun(real) == ["01_a", "02_b"]
+    rerun(book)
+    picture.write_bytes(b"12345")
+    assert rerun(book) == []  # no photographs in that library
+
+
+def test_a_run_goes_on_where_it_was_killed(book, monkeypatch):
+    whole = chapters.run_chapter
+
+    def killed(run, path):
+        if path.stem == "02_b":
+            raise KeyboardInterrupt
+        whole(run, path)
+
+    monkeypatch.setattr(chapters, "run_chapter", killed)
+    with pytest.raises(KeyboardInterrupt):
+        rerun(book)
+    monkeypatch.setattr(chapters, "run_chapter", whole)
+    assert rerun(book) == ["02_b"]
+
+
+def test_tables_of_an_older_version_do_not_stay(book):
+    rerun(book)
+    table = book.out / "results" / "01_a.csv"
+    assert table.exists()
+    (book.root / "_toc.yml").write_text("root: book/index\nchapters: [{file: notebooks/02_b}]\n")
+    rerun(book)
+    assert not table.exists() and not (book.out / "notebooks" / "01_a.ipynb").exists()
+    assert (book.out / "results" / "02_b.csv").exists()
+
+
+def test_the_work_tree_stays_as_it_was(book):
+    def files():
+        return {
+            p: p.read_bytes()
+            for p in sorted(book.root.rglob("*"))
+            if p.is_file() and "_build" not in p.parts
+        }
+
+    before = files()
+    rerun(book)
+    assert files() == before
+
+
+def test_toc_that_names_a_missing_chapter_is_refused(book):
+    (book.root / "notebooks" / "02_b.ipynb").unlink()
+    with pytest.raises(BuildError, match="02_b.ipynb, which does not exist"):
+        chapters.chapters(book.root)
+
+
+def test_parameters_cell_shows_what_was_run():
+    shown = chapters.with_values(PARAMETERS, {"library": "real", "scale": "smoke", "seed": 3})
+    assert shown.split("\n")[:3] == [
+        'library = "real"  # which tasks',
+        'scale = "smoke"',
+        "seed = 3",
+    ]
+    assert shown.split("\n")[3:] == PARAMETERS.split("\n")[3:]
+    with pytest.raises(BuildError, match="does not set probe"):
+        chapters.with_values(PARAMETERS, {"probe": "resnet18"})
+
+
+def test_page_has_no_injected_cell_no_times_and_no_stderr():
+    said = new_output("stream", name="stderr", text="careful\n")
+    shown = new_output("stream", name="stdout", text="1\n")
+    notebook = new_notebook(
+        cells=[
+            new_code_cell(PARAMETERS, metadata={"tags": ["parameters"], "papermill": {"x": 1}}),
+            new_code_cell("scale = 1", metadata={"tags": ["injected-parameters"]}),
+            new_code_cell("print(1)", execution_count=3, outputs=[said, shown]),
+        ],
+        metadata={"papermill": {"duration": 1}},
+    )
+    values = {"scale": "smoke", "results": "../results", "data": "../../data"}
+    assert chapters.tidy(notebook, values) == [(3, "careful\n")]
+    assert [cell.source for cell in notebook.cells] == [
+        PARAMETERS.replace('"laptop"', '"smoke"'),
+        "print(1)",
+    ]
+    assert [output.name for output in notebook.cells[1].outputs] == ["stdout"]
+    assert "papermill" not in str(notebook)
+
+
+@pytest.mark.parametrize(
+    "variables, address",
+    [
+        ({"T2V_REPOSITORY": "https://github.com/a/b"}, "https://github.com/a/b"),
+        ({"T2V_REPOSITORY": "git@gitlab.com:a/b.git"}, "https://gitlab.com/a/b"),
+        ({"GITHUB_REPOSITORY": "a/b.c"}, "https://github.com/a/b.c"),
+        ({"T2V_REPOSITORY": "https://example.org/a/b"}, None),
+        ({}, None),
+    ],
+)
+def test_address_of_the_repository_comes_from_the_environment(
+    book, monkeypatch, variables, address
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert pages.repository_address(book.root) == address
+    config = pages.with_address({"title": "t", "repository": {"url": "old"}}, address)
+    assert config.get("repository", {}).get("url") == address
+    assert ("launch_buttons" in config) == (address is not None)
+    assert config["html"]["use_edit_page_button"] == (address is not None)
+
+
+def test_kept_tables_have_sidecars_and_replace_older_ones(book):
+    rerun(book)
+    with pytest.raises(BuildError, match="no sidecar"):
+        pages.keep(book)
+    target = book.root / "book" / "results" / "synthetic-smoke"
+    (target / "old.csv").write_text("1\n")
+    for name in ("01_a", "02_b"):
+        (book.out / "results" / f"{name}.json").write_text("{}")
+    assert pages.keep(book) == target
+    assert sorted(p.name for p in target.iterdir()) == sorted(
+        ["01_a.csv", "01_a.json", "02_b.csv", "02_b.json"]
+    )
+
+
+def test_what_cannot_be_built_is_one_line_and_status_1(book, capsys):
+    assert build.main(["--root", str(book.root), "--scale", "smoke", "--library", "real"]) == 1
+    assert capsys.readouterr().err.startswith("build: no photographs below data/")
+    assert build.main(["--root", str(book.root), "--mirror", str(book.root / "nowhere")]) == 1
+    assert "archives/" in capsys.readouterr().err
+    assert build.main(["--root", str(book.root), "--serve", "0"]) == 1
+    assert "make book first" in capsys.readouterr().err
+
+
+def test_failing_cell_is_named_with_its_traceback(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    write_chapter(tmp_path, "01_a", "good = 1", "1 / 0")
+    run = Run("synthetic", "smoke", root=tmp_path)
+    (run.out / "notebooks").mkdir(parents=True)
+    with pytest.raises(BuildError) as told:
+        chapters.run_chapter(run, tmp_path / "notebooks" / "01_a.ipynb")
+    for part in ("notebooks/01_a.ipynb, cell [4] failed", "1 / 0", "ZeroDivisionError"):
+        assert part in str(told.value)
+    assert not (run.out / "notebooks" / "01_a.ipynb").exists()
+
+
+def test_chapter_sees_its_parameters_and_writes_beside_the_pages(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    source = "from pathlib import Path\nPath(results, 'x.txt').write_text(f'{scale} {seed}')"
+    write_chapter(tmp_path, "01_a", source)
+    run = Run("synthetic", "smoke", seed=4, root=tmp_path)
+    for folder in ("notebooks", "results"):
+        (run.out / folder).mkdir(parents=True)
+    chapters.run_chapter(run, tmp_path / "notebooks" / "01_a.ipynb")
+    assert (run.out / "results" / "x.txt").read_text() == "smoke 4"
+    page = json.loads((run.out / "notebooks" / "01_a.ipynb").read_text())
+    assert 'scale = "smoke"' in "".join(page["cells"][0]["source"])
+
+
+GOOD = '<img src="_images/map.png" alt="A map of tasks on which birds sit beside birds.">'
+
+
+@pytest.mark.parametrize(
+    "body, fault",
+    [
+        (GOOD, None),
+        ('<a href="https://arxiv.org/abs/1902.03545">a link is not loaded</a>', None),
+        ('<link rel="canonical" href="https://example.org/book/">', None),
+        ('<script src="https://cdn.example.org/x.js"></script>', "loads https://cdn"),
+        ('<link rel="stylesheet" href="//fonts.example.org/x.css">', "loads //fonts"),
+        ('<script src="_static/gone.js"></script>', "does not exist"),
+        ('<img src="_images/map.png" alt="">', "no sentence"),
+        ('<img src="_images/map.png" alt="fig_map">', "no sentence"),
+    ],
+)
+def test_pages_that_need_a_network_or_eyes_are_found(tmp_path, body, fault):
+    (tmp_path / "_images").mkdir()
+    (tmp_path / "_images" / "map.png").write_bytes(b"")
+    (tmp_path / "index.html").write_text(f"<html><body>{body}</body></html>")
+    found = faults(tmp_path)
+    assert (found == []) if fault is None else (len(found) == 1 and fault in found[0]), found
