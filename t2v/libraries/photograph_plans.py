@@ -188,8 +188,10 @@ def _tiny_imagenet(rows: list[Row], scale: str, seed: int) -> tuple[list[Lineage
         if scale != "paper" and any(leaves < larger for larger in sets):
             continue
         path = tuple(short[i] for i in ids(node))
+        same = [other for other in sets.values() if short[other] == short[node]]
+        name = short[node] if len(same) == 1 else known[node]["words"]
         members = {known[i]["words"]: images[i] for i in sorted(leaves)}
-        plans.append(Plan(f"tiny_imagenet/{short[node]}", _realm(path), path, members))
+        plans.append(Plan(f"tiny_imagenet/{name}", _realm(path), path, members))
     return [tuple(short[i] for i in ids(leaf)) for leaf in sorted(images)], plans
 
 
