@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import networkx
 import pytest
@@ -276,6 +277,6 @@ def test_damaged_sets(tmp_path):
 
 @pytest.mark.real
 def test_photographs_on_disk():
-    library = load_library("real", "smoke")
+    library = load_library("real", "smoke", data=Path(__file__).parent.parent / "data")
     assert all(t.images.float().std() > 20 for t in library), "flat images are no photographs"
     assert not any(p["skipped"] for p in library.provenance.values())
