@@ -62,7 +62,8 @@ def bird(c: Canvas, f: Frame, t) -> None:
     hx, hy = 0.34 + 0.25 * t["neck"], -0.26 - t["neck"]
     perch = f.y - 0.3 - t["legs"] - 0.06 * f.x
     bark = 1 + 0.3 * r.noise(4 * f.x + t["ox"], 14 * f.y)
-    c.paint(perch.abs() - 0.05, r.hsv(0.07, 0.45, 0.36) * bark.unsqueeze(1), f.pixel, depth=0.05)
+    wood = r.hsv(0.07, 0.45, 0.36) * bark.unsqueeze(1)
+    c.paint(perch.abs() - 0.05, wood, f.pixel, depth=0.05, opacity=t["stage"])
     c.alpha.zero_()
     shin = 0.28 + t["legs"]
     for x in (-0.06, 0.08):
@@ -195,7 +196,7 @@ def beast(c: Canvas, f: Frame, t) -> None:
     b, lw, long = t["body"], t["leg_width"], t["legs"]
     fur = coat(t, f.x, f.y, ramp(f.y, -0.02, 0.2))
     sole = 0.16 + b * 0.6 + long
-    c.tint(0.45 * ramp(r.ellipse(f, 0.0, sole, 0.55, 0.09), 0.06, -0.06), r.grey(0.05))
+    c.tint(0.45 * t["stage"] * ramp(r.ellipse(f, 0.0, sole, 0.55, 0.09), 0.06, -0.06), r.grey(0.05))
     hoof = mix(
         colour(t, "coat", 0.85),
         colour(t, "trim", 0.5),
@@ -406,7 +407,9 @@ def snail(c: Canvas, f: Frame, t) -> None:
     """Crawling to the right, seen from the side."""
     skin, k = colour(t, "trim"), t["shell"]
     fx, ny = t["foot"], 0.42 - t["neck"]
-    c.tint(0.4 * ramp(r.ellipse(f, 0.0, 0.55, fx + 0.05, 0.09), 0.07, -0.05), r.grey(0.05))
+    c.tint(
+        0.4 * t["stage"] * ramp(r.ellipse(f, 0.0, 0.55, fx + 0.05, 0.09), 0.07, -0.05), r.grey(0.05)
+    )
     fold = (0.88 + 0.14 * r.noise(7 * f.x + t["ox"], 9 * f.y)).unsqueeze(1)
     for dx in (-0.06, 0.05):
         eye_x, eye_y = fx - 0.02 + 0.6 * t["stalks"] + dx, ny - t["stalks"]

@@ -14,9 +14,10 @@ import torch
 from joblib import Memory, Parallel, delayed
 from torch import Tensor
 
+from t2v.errors import InputError
 from t2v.libraries import bodies, habitats
 from t2v.libraries import render as r
-from t2v.libraries.phylogeny import World
+from t2v.libraries.phylogeny import World, world
 from t2v.libraries.plans import Plan
 from t2v.task import Task
 
@@ -78,9 +79,14 @@ def individuals(
         species: ``[N]`` species nodes, all of one class.
         rng: of individual variation and nuisance.
         style: key of `STYLES`, or "plate": the species' mean, no nuisance.
+
+    Raises:
+        InputError: if there is no species or a node is not one.
     """
     species = np.asarray(species)
     n = len(species)
+    if n == 0 or any(here.tree.rank[i] != "species" for i in species):
+        raise InputError(f"species must be nodes of rank species, at least one; got {species}")
     top = here.class_of(int(species[0]))
     plan = here.plan[top]
     z = here.z[top][species]
@@ -125,6 +131,7 @@ def individuals(
 def _draw(who: Individuals, rows: slice, size: int, scene: bool) -> tuple[r.Canvas, r.Frame, dict]:
     t = {k: r.column(v[rows]) for k, v in who.traits.items()}
     batch = len(who.start[rows])
+    t["stage"] = torch.full((batch, 1, 1), float(scene))  # perch and shadow are scenery
     frame = r.view(size, batch)
     if scene:
         paint = habitats.bokeh if who.style == "aviary" else habitats.OF_PLAN[who.plan.name]
@@ -138,7 +145,7 @@ def _draw(who: Individuals, rows: slice, size: int, scene: bool) -> tuple[r.Canv
     body = r.Frame(body.x * t["flip"], body.y, body.pixel)
     bodies.DRAW[who.plan.name](canvas, body, t)
     canvas.relief(t["sun_x"], -0.75, t["relief"], frame.pixel)
-    if who.plan.shadow:
+    if who.plan.shadow and scene:
         canvas.shadow(-0.16 * t["sun_x"], 0.1, 0.45)
     return canvas, frame, t
 
@@ -253,3 +260,59 @@ def _version() -> str:
     for name in ("render", "plans", "habitats", "bodies", "creatures", "phylogeny"):
         digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     return digest.hexdigest()
+
+
+def portraits(here: World, species: list[int], size: int = 96, scene: bool = False) -> Tensor:
+    """The mean individual of each species, without nuisance: for figures.
+
+    Args:
+        here: the world.
+        species: nodes of any classes.
+        size: side of the pictures, in pixels.
+        scene: in their habitat; False cuts the creatures out.
+
+    Returns:
+        uint8 ``[N, 4, size, size]``: red, green, blue, and opacity (all 255 in a scene).
+    """
+    species = np.asarray(species)
+    out = torch.empty(len(species), 4, size, size, dtype=torch.uint8)
+    tops = np.array([here.class_of(int(i)) for i in species])
+    for top in dict.fromkeys(tops.tolist()):
+        rows = np.flatnonzero(tops == top)
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([here.seed, 19, top])))
+        who = individuals(here, species[rows], rng, "plate")
+        for i in range(0, len(rows), CHUNK):
+            canvas, frame, _ = _draw(who, slice(i, i + CHUNK), size, scene)
+            colour, alpha = canvas.colour, torch.ones_like(canvas.alpha)
+            if not scene:  # take the white paper out of half-covered pixels
+                alpha = canvas.alpha
+                a = alpha.unsqueeze(1)
+                colour = (colour - (1 - a)) / a.clamp(min=1e-3)
+            out[rows[i : i + CHUNK], :3] = r.develop(colour, frame)
+            out[rows[i : i + CHUNK], 3] = torch.floor(alpha * 255 + 0.5).to(torch.uint8)
+    return out
+
+
+def pictures(
+    scale: str = "laptop", seed: int = 0, *, columns: int = 3, size: int = 96, scene: bool = False
+) -> tuple[Tensor, list[int], World]:
+    """Creatures of every order of a world, one row per order, in the order of the tree.
+
+    Args:
+        scale: of the world.
+        seed: of the world.
+        columns: species of each order, spread over its clade; an order with fewer repeats some.
+        size: side of each picture, in pixels.
+        scene: see `portraits`.
+
+    Returns:
+        uint8 ``[orders, columns, 4, size, size]``; the orders' nodes; the world, whose
+        ``tree.lineage(node)`` names the rows.
+    """
+    here = world(scale, seed)
+    pick = []
+    for order in here.orders:
+        species = here.species(order)
+        pick += [species[int(j)] for j in np.linspace(0, len(species) - 1, columns).round()]
+    images = portraits(here, pick, size, scene)
+    return images.reshape(len(here.orders), columns, 4, size, size), here.orders, here
