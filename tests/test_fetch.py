@@ -552,3 +552,33 @@ def test_every_source_is_complete():
             assert groups == ({"file"} if archive.table else {"file", "label"})
             assert archive.hash is None or re.fullmatch(r"md5:[0-9a-f]{32}", archive.hash)
         assert bool(source.label_column) == any(a.table for a in source.archives)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "member", "label"),
+    [
+        (
+            *("cub", 0),
+            "CUB_200_2011/images/001.Black_footed_Albatross/Black_Footed_Albatross_0001_796111.jpg",
+            "001.Black_footed_Albatross",
+        ),
+        ("cub", 0, "CUB_200_2011/images/._001.Black_footed_Albatross", None),
+        ("cub", 0, "CUB_200_2011/images/001.Black_footed_Albatross/._Black.jpg", None),
+        (
+            *("tiny_imagenet", 0),
+            "tiny-imagenet-200/train/n01443537/images/n01443537_0.JPEG",
+            "n01443537",
+        ),
+        ("tiny_imagenet", 0, "tiny-imagenet-200/val/images/val_0.JPEG", None),
+        ("living_things", 0, "101_ObjectCategories/Leopards/image_0001.jpg", "Leopards"),
+        ("living_things", 0, "101_ObjectCategories/accordion/image_0001.jpg", None),
+        ("living_things", 1, "training/training/n3/n3000.jpg", "monkey_Macaca_fuscata"),
+        ("living_things", 1, "validation/validation/n3/n300.jpg", None),
+    ],
+)
+def test_layout_of_the_publishers_archives(name, number, member, label):
+    """Member names as public code that reads these archives has them."""
+    archive = sources.SOURCES[name].archives[number]
+    match = re.fullmatch(archive.images, member)
+    found = match and (archive.labels(match["label"]) if archive.labels else match["label"])
+    assert found == label
