@@ -94,7 +94,7 @@ def filter_fisher(
             batch_size = _batch_size(network, convs, images[:1].to(parameter), estimator, passes)
         for start in range(0, len(images), batch_size):
             batch = images[start : start + batch_size].to(parameter)
-            with _Taps(convs) as taps:
+            with _Taps(network, convs) as taps:
                 logits = _checked(network(batch), start, len(batch))
                 if draws is None:
                     draws = _draws(estimator, passes, len(images), logits.shape[1], generator)
@@ -209,16 +209,21 @@ class _Taps:
     is over, because their gradients add up before they are squared.
     """
 
-    def __init__(self, convs: dict[str, nn.Conv2d]):
-        self.convs, self.uses = convs, 1
+    def __init__(self, network: nn.Module, convs: dict[str, nn.Conv2d]):
+        self.network, self.uses = network, 1
+        self.names: dict[int, list[str]] = defaultdict(list)
+        for name, conv in convs.items():
+            self.names[_weight_key(conv)].append(name)
         self.total: dict[str, Tensor] = {}
-        self._calls: dict[object, int] = defaultdict(int)
-        self._waiting: dict[object, list] = defaultdict(list)
+        self._calls: dict[int, int] = defaultdict(int)
+        self._waiting: dict[int, list] = defaultdict(list)
         self._handles: list[RemovableHandle] = []
 
     def __enter__(self) -> _Taps:
-        for name, conv in self.convs.items():
-            self._handles.append(conv.register_forward_hook(self._forward_hook(name)))
+        # a module that was not asked for may use the weight of one that was
+        for name, module in self.network.named_modules():
+            if isinstance(module, nn.Conv2d) and _weight_key(module) in self.names:
+                self._handles.append(module.register_forward_hook(self._forward_hook(name)))
         return self
 
     def __exit__(self, *_) -> None:
@@ -251,11 +256,10 @@ class _Taps:
 
         return hook
 
-    def _add(self, key: object, squares: Tensor) -> None:
+    def _add(self, key: int, squares: Tensor) -> None:
         summed = squares.double().sum(0)
-        for name, conv in self.convs.items():
-            if _weight_key(conv) == key:
-                self.total[name] = self.total.get(name, 0) + summed
+        for name in self.names[key]:
+            self.total[name] = self.total.get(name, 0) + summed
 
     def finish_pass(self) -> None:
         for key, calls in self._waiting.items():
