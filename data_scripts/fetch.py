@@ -13,19 +13,15 @@ from __future__ import annotations
 
 import csv
 import errno
-import hashlib
 import io
 import json
-import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 from rich.console import Console
@@ -33,8 +29,11 @@ from rich.progress import Progress
 
 from data_scripts import unpack
 from data_scripts.download import bring
+from data_scripts.draft import Draft, is_whole, sha256
 from data_scripts.sources import SOURCES, Archive, Source
 from t2v.errors import FileError, InputError
+
+Table = dict[str, dict[str, str]]
 
 
 def fetch(
@@ -66,98 +65,125 @@ def fetch(
         raise InputError(f"no data set {name!r}: choose among {', '.join(SOURCES)}, all")
     source, folder = SOURCES[name], Path(to) / name
     origin = "mirror" if mirror else "publisher"
-    if _is_whole(folder, origin):
+    if is_whole(folder, origin):
         return folder, False
     downloads = Path(to) / ".download" / name
-    with _full_disk(folder):
-        Path(to).mkdir(parents=True, exist_ok=True)
-        # leading dot and one file system: half a set is never taken for one, the rename is atomic
-        new = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=to))
-        try:
-            take = _from_mirror if mirror else _from_publisher
-            place = str(mirror) if mirror else ""
-            facts = take(source, new, downloads, place, progress, options)
-            _write_facts(new, name, source, origin, facts)
-            _put(new, folder)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
+
+    def get(url: str, file: str, known: str | None) -> Path:
+        return bring(url, downloads, file, known, progress, **options)
+
+    with _telling(folder), Draft(folder) as draft:
+        if mirror:
+            _from_mirror(source, str(mirror), get, downloads, draft, progress)
+        else:
+            _from_publisher(source, get, downloads, draft, progress)
+        draft.finish(source, origin)
     shutil.rmtree(downloads, ignore_errors=True)
     if downloads.parent.is_dir() and not any(downloads.parent.iterdir()):
         downloads.parent.rmdir()
     return folder, True
 
 
-@dataclass
-class _Facts:
-    """What unpacking found."""
-
-    rows: list[dict[str, str]] = field(default_factory=list)
-    archives: list[dict[str, str]] = field(default_factory=list)
-    changed: str = "nothing: the images are the publisher's"
-
-
-def _from_publisher(source, new, downloads, place, progress, options) -> _Facts:
-    paths = [
-        bring(archive.url, downloads, archive.file, archive.hash, progress, **options)
-        for archive in source.archives
-    ]
-    facts = _Facts()
+def _from_publisher(source: Source, get, downloads: Path, draft: Draft, progress) -> None:
+    paths = [get(archive.url, archive.file, archive.hash) for archive in source.archives]
     with _discarding(downloads):
         for archive, path in zip(source.archives, paths, strict=True):
-            facts.archives.append({"url": archive.url, "sha256": _sha256(path)})
-            _unpack(archive, source, path, new, facts, progress)
-        if source.images not in (None, len(facts.rows)):
+            draft.archives.append({"url": archive.url, "sha256": sha256(path)})
+            _unpack(archive, source.label_column, path, draft, progress)
+        if source.images not in (None, len(draft.rows)):
             raise FileError(
-                f"{source.archives[0].url}: {len(facts.rows)} images where {source.images} were "
+                f"{source.archives[0].url}: {len(draft.rows)} images where {source.images} were "
                 "expected: truncated, or the publisher changed it"
             )
-    return facts
 
 
-def _from_mirror(source, new, downloads, place, progress, options) -> _Facts:
-    def get(file: str, known: str | None = None) -> Path:
-        if re.match(r"https?://", place):
-            return bring(f"{place.rstrip('/')}/{file}", downloads, file, known, progress, **options)
-        path = Path(place) / file
+def _from_mirror(source: Source, mirror: str, get, downloads: Path, draft: Draft, progress) -> None:
+    def take(file: str, known: str | None = None) -> Path:
+        if re.match(r"https?://", mirror):
+            return get(f"{mirror.rstrip('/')}/{file}", file, known)
+        path = Path(mirror) / file
         if not path.is_file():
-            raise FileError(f"{path}: no such file; is {place} a mirror folder?")
+            raise FileError(f"{path}: no such file; is {mirror} a mirror folder?")
         return path
 
+    about = take(f"{source.mirror}.manifest.json")
     with _discarding(downloads):
-        path = get(f"{source.mirror}.manifest.json")
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
+            manifest = json.loads(about.read_text(encoding="utf-8"))
             wanted, count, file = manifest["sha256"], manifest["images"], manifest["archive"]
         except (ValueError, KeyError, TypeError) as error:
-            raise FileError(f"{path}: not a manifest ({error!r})") from error
-    table_path = get(f"{source.mirror}.csv") if source.label_column else None
-    tar = get(file, f"sha256:{wanted}")
+            raise FileError(f"{about}: not a manifest ({error!r})") from error
+    table = take(f"{source.mirror}.csv") if source.label_column else None
+    tar = take(file, f"sha256:{wanted}")
     with _discarding(downloads):
-        found = _sha256(tar)
+        found = sha256(tar)
         if found != wanted:
             raise FileError(
                 f"{tar}: sha256 {found[:16]}... where its manifest says {wanted[:16]}...: "
                 "truncated or changed; copy it again"
             )
-        facts = _Facts(
-            archives=[{"file": file, "sha256": found, "from": manifest.get("source_repo", "")}],
-            changed=manifest.get("what_was_changed", ""),
-        )
+        origin = manifest.get("source_repo", "")
+        draft.archives.append({"file": file, "sha256": found, "from": origin})
+        draft.changed = manifest.get("what_was_changed", "")
         flat = Archive("", file, None, r"(?P<label>[^/]+)/(?P<file>[^/]+)")
-        _unpack(flat, source, tar, new, facts, progress)
-        if len(facts.rows) != count:
-            raise FileError(f"{tar}: {len(facts.rows)} images where its manifest says {count}")
-        if table_path:
-            _add_attributes(facts, _table(table_path.read_bytes(), "path", str(table_path)))
-    return facts
+        _unpack(flat, None, tar, draft, progress)
+        if len(draft.rows) != count:
+            raise FileError(f"{tar}: {len(draft.rows)} images where its manifest says {count}")
+        if table:
+            attributes = _table(table.read_bytes(), "path", str(table))
+            for row in draft.rows:
+                path = row["path"].removeprefix("images/")
+                if path not in attributes:
+                    raise FileError(f"{table}: no row for {path}")
+                draft.describe(row, attributes[path])
 
 
-def _add_attributes(facts: _Facts, table: dict[str, dict[str, str]]) -> None:
-    for row in facts.rows:
-        attributes = table.get(row["path"].removeprefix("images/"))
-        if attributes is None:
-            raise FileError(f"the table of attributes has no row for {row['path']}")
-        row.update({k: v for k, v in attributes.items() if k not in ("path", "label")})
+def _unpack(archive: Archive, label_column: str | None, path: Path, draft: Draft, progress) -> None:
+    """Give the images of one archive to the draft, with the labels and attributes they have."""
+    bar = progress and progress.add_task(f"unpack {path.name}", total=None)
+    loose: list[Path] = []  # images whose label is in a table that may still come
+    table: Table = {}
+
+    def image(name: str, stream: IO[bytes]) -> None:
+        match = re.fullmatch(archive.images, name)
+        if not match:
+            return
+        if archive.table:
+            loose.append(draft.keep(stream, match["file"], path))
+        elif label := _ours(archive, match["label"]):
+            draft.add(draft.keep(stream, "image", path), label, match["file"], {})
+
+    for name, stream in unpack.members(path):
+        if archive.inner and re.fullmatch(archive.inner, name):
+            inner = draft.keep(stream, "inner.archive", path)
+            for inner_name, inner_stream in unpack.members(inner):
+                image(inner_name, inner_stream)
+            inner.unlink()
+        elif archive.table and re.fullmatch(archive.table[0], name):
+            table = _table(unpack.read(stream, path), archive.table[1], f"{path.name}:{name}")
+        else:
+            image(name, stream)
+        if bar is not None:
+            progress.update(bar, completed=len(draft.rows) + len(loose))
+    for place in loose:
+        attributes = table.get(place.stem, {})
+        if label := _ours(archive, attributes.get(label_column or "", "")):
+            draft.add(place, label, place.name, attributes)
+    if not draft.rows:
+        raise FileError(f"{path}: no image found in it; is it the right archive?")
+
+
+def _ours(archive: Archive, label: str) -> str | None:
+    """The label we use; nothing for images that are left out."""
+    return archive.labels(label) if label and archive.labels else label
+
+
+def _table(raw: bytes, key: str, where: str) -> Table:
+    """A table by its `key`; cells beyond the header (commas in a title) are dropped."""
+    reader = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), restkey="")
+    if key not in (reader.fieldnames or []):
+        raise FileError(f"{where}: no column {key}")
+    return {row[key]: {k: (v or "") for k, v in row.items() if k} for row in reader if row.get(key)}
 
 
 @contextmanager
@@ -170,147 +196,9 @@ def _discarding(downloads: Path) -> Iterator[None]:
         raise
 
 
-def _unpack(
-    archive: Archive,
-    source: Source,
-    path: Path,
-    new: Path,
-    facts: _Facts,
-    progress: Progress | None,
-) -> None:
-    """Copy the images of one archive to `new/images/<label>/`, and note them in `facts`."""
-    bar = progress and progress.add_task(f"unpack {path.name}", total=None)
-    loose: list[tuple[str, Path]] = []  # images whose label is in a table still to come
-    table: dict[str, dict[str, str]] = {}
-    for name, stream in unpack.members(path):
-        if archive.inner and re.fullmatch(archive.inner, name):
-            inner = new / "inner.archive"
-            unpack.copy(stream, inner, path)
-            for inner_name, inner_stream in unpack.members(inner):
-                _image(archive, inner_name, inner_stream, inner, new, facts, loose)
-            inner.unlink()
-        elif archive.table and re.fullmatch(archive.table[0], name):
-            table = _table(unpack.read(stream, path), archive.table[1], f"{path.name}:{name}")
-        else:
-            _image(archive, name, stream, path, new, facts, loose)
-        if bar is not None:
-            progress.update(bar, completed=len(facts.rows) + len(loose))
-    for file, place in loose:
-        attributes = table.get(Path(file).stem)
-        label = attributes and attributes.get(source.label_column or "")
-        label = archive.labels(label) if label and archive.labels else label
-        if not label:
-            place.unlink()  # not in the table, or a label we leave out
-            continue
-        _settle(place, label, file, new, facts, path, attributes)
-    shutil.rmtree(new / "loose", ignore_errors=True)
-    if not facts.rows:
-        raise FileError(f"{path}: no image found in it; is it the right archive?")
-
-
-def _image(archive, name, stream, path, new, facts, loose) -> None:
-    match = re.fullmatch(archive.images, name)
-    if not match:
-        return
-    file, label = match["file"], match.groupdict().get("label")
-    if label is None and archive.table:
-        place = new / "loose" / file
-        place.parent.mkdir(exist_ok=True)
-        unpack.copy(stream, place, path)
-        loose.append((file, place))
-        return
-    label = archive.labels(label) if archive.labels else label
-    if label is None:
-        return
-    place = new / "file"
-    unpack.copy(stream, place, path)
-    _settle(place, label, file, new, facts, path, {})
-
-
-def _settle(place, label, file, new, facts, path, attributes) -> None:
-    folder = re.sub(r"[^\w.-]+", "_", label.replace("-", "_"))
-    target = new / "images" / folder / file
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        raise FileError(f"{path}: two images would become {target.relative_to(new)}")
-    os.replace(place, target)
-    facts.rows.append(
-        {
-            "path": target.relative_to(new).as_posix(),
-            "label": folder,
-            "bytes": str(target.stat().st_size),
-            **{k: v for k, v in attributes.items() if k not in ("path", "label")},
-        }
-    )
-
-
-def _table(raw: bytes, key: str, where: str) -> dict[str, dict[str, str]]:
-    """A table by its `key`; cells beyond the header (commas in a title) are dropped."""
-    reader = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), restkey="")
-    if key not in (reader.fieldnames or []):
-        raise FileError(f"{where}: no column {key}")
-    return {row[key]: {k: (v or "") for k, v in row.items() if k} for row in reader if row.get(key)}
-
-
-def _write_facts(new: Path, name: str, source: Source, origin: str, facts: _Facts) -> None:
-    facts.rows.sort(key=lambda row: row["path"])
-    columns = list(dict.fromkeys(column for row in facts.rows for column in row))
-    with (new / "index.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(facts.rows)
-    about = {
-        "name": name,
-        "title": source.title,
-        "page": source.page,
-        "licence": source.licence,
-        "pictures_allowed": source.pictures_allowed,
-        "credit": source.credit,
-        "origin": origin,
-        "archives": facts.archives,
-        "what_was_changed": facts.changed,
-        "images": len(facts.rows),
-        "labels": len({row["label"] for row in facts.rows}),
-        "index_sha256": _sha256(new / "index.csv"),
-    }
-    (new / "source.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")
-
-
-def _is_whole(folder: Path, origin: str) -> bool:
-    """Whether the set is there, from the same origin, with every file of its index."""
-    try:
-        about = json.loads((folder / "source.json").read_text(encoding="utf-8"))
-        if about["origin"] != origin or _sha256(folder / "index.csv") != about["index_sha256"]:
-            return False
-        with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
-            return all(
-                os.path.getsize(folder / row["path"]) == int(row["bytes"])
-                for row in csv.DictReader(file)
-            )
-    except (OSError, ValueError, KeyError):
-        return False  # absent or damaged: it is fetched anew
-
-
-def _put(new: Path, folder: Path) -> None:
-    """Rename `new` to `folder`; what was there is removed only then."""
-    old = new.with_name(new.name + ".old")
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(new, folder)
-    folder.chmod(0o755)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 @contextmanager
-def _full_disk(folder: Path) -> Iterator[None]:
+def _telling(folder: Path) -> Iterator[None]:
+    """Errors of the system in our words."""
     try:
         yield
     except FileError:

@@ -352,6 +352,19 @@ def test_archive_inside_an_archive_and_labels(web, publish, tmp_path):
     )
 
 
+def test_labels_cannot_leave_the_folder(web, publish, tmp_path):
+    publish(
+        zip_of({"images/0.jpg": jpeg(0), "styles.csv": b"id,kind\n0,../../up\n"}),
+        name="demo.zip",
+        table=(r"styles\.csv", "id"),
+        pattern=r"images/(?P<file>\d+\.jpg)",
+        images=None,
+    )
+    folder, _ = fetch.fetch("demo", tmp_path / "to", **FAST)
+    (image,) = (p for p in tmp_path.rglob("*.jpg"))
+    assert image.parent.parent == folder / "images" and not image.parent.name.startswith(".")
+
+
 def test_labels_from_a_table(web, publish, tmp_path):
     table = "id,kind,title\n0,T-Shirt,plain\n1,Hat,red, with a comma\n2,Skip,\n"
     members = {f"top/images/{i}.jpg": jpeg(i) for i in range(4)}
@@ -486,7 +499,7 @@ def test_mirror_with_attributes(mirror, tmp_path, publish):
         colours = {row["path"]: row["colour"] for row in csv.DictReader(file)}
     assert colours == {f"images/{name}": str(i) for i, name in enumerate(IMAGES)}
     (mirror / "demo_16px.csv").write_text("path,colour\nant/0.jpg,1\n")
-    with pytest.raises(FileError, match="no row for images/"):
+    with pytest.raises(FileError, match=r"demo_16px\.csv: no row for ant/1\.jpg"):
         fetch.fetch("demo", tmp_path / "again", str(mirror))
 
 
