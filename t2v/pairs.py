@@ -115,14 +115,10 @@ def _kl(small: Array, large: Array, work: Array) -> Array:
     return np.maximum(total - work.shape[1] - work.sum(axis=1), 0)[None] / 2
 
 
-def _jensen_shannon(small: Array, large: Array, work: Array) -> Array:
-    # both divergences together are log of the arithmetic over the geometric mean of the variances
-    np.divide(small, large, out=work)
-    np.sqrt(work, out=work)
-    work += 1 / work
-    work *= 0.5
+def _log_sum(small: Array, large: Array, work: Array) -> Array:
+    np.add(small, large, out=work)
     np.log(work, out=work)
-    return np.maximum(work.sum(axis=1), 0)[None] / 2
+    return work.sum(axis=1)[None]
 
 
 def divergence_matrix(rows: Array, columns: Array | None, kind: str, jobs: int | None) -> Array:
@@ -132,10 +128,14 @@ def divergence_matrix(rows: Array, columns: Array | None, kind: str, jobs: int |
     unlike = count_both(rows == 0, last > 0) + count_both(rows > 0, last == 0)
     # log 1 = 0: a filter that is 0 in both adds nothing
     filled = [np.where(x > 0, x, 1.0) for x in given]
-    kernel = _kl if kind == "kl" else _jensen_shannon
+    kernel = _kl if kind == "kl" else _log_sum
     (distance,) = blocked(filled[0], None if columns is None else filled[1], kernel, jobs)
     if kind == "jensen_shannon":
-        distance /= np.maximum(rows.shape[1] - count_both(rows == 0, last == 0), 1)
+        # both divergences together: log of the variances' arithmetic over their geometric mean
+        logs = [np.log(x).sum(axis=1) for x in filled]
+        distance -= rows.shape[1] * np.log(2) + (logs[0][:, None] + logs[-1]) / 2
+        filters = rows.shape[1] - count_both(rows == 0, last == 0)
+        distance = np.maximum(distance, 0) / (2 * np.maximum(filters, 1))
     distance[unlike > 0] = np.inf
     return distance
 
