@@ -151,7 +151,7 @@ ABOUT = {
         "source": "Fig. 3 (p. 6): points of a column in the order of the experts of Fig. 6, own "
         "expert left out; own errors and norms from Fig. 2 right (p. 4)",
         "limits": "Decoded from coordinates, then set to whole test images, from which no value "
-        "was farther than 0.02 images. Every value rounds to the integer of Fig. 6. Test sizes of CUB "
+        "was farther than 0.02 images. Every value rounds to the integer of Fig. 6. Sizes of CUB "
         "are the smallest that fit.",
     },
     "inat_cub_test_sizes": {
