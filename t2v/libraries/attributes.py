@@ -66,7 +66,9 @@ class Garments:
 
     def take(self, index: Tensor | slice) -> Garments:
         """Some of them, by positions, a bool mask `[N]` or a slice."""
-        return Garments({g: value[index] for g, value in self.values.items()}, self.nuisances[index])
+        return Garments(
+            {g: value[index] for g, value in self.values.items()}, self.nuisances[index]
+        )
 
 
 def sample_garments(count: int, generator: torch.Generator) -> Garments:

@@ -1,4 +1,4 @@
-"""The cloth of a garment: colours, patterns, materials, folds; its details; and where it is laid."""
+"""The cloth of a garment: colours, patterns, materials, folds; its details; where it is laid."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def _striped(g: Garments, u: Tensor, v: Tensor, pixel: Tensor) -> Tensor:
     period = g.between("pattern_size", 0.15, 0.30)
     upright = g["pattern_turn"] < 0.35
     along = torch.where(upright, u, v + 0.06 * (g["pattern_turn"] - 0.6) * u) / period
-    second = r.stripes(along + g["pattern_phase"], g.between("second_hue", 0.3, 0.5), pixel / period)
+    second = r.stripes(
+        along + g["pattern_phase"], g.between("second_hue", 0.3, 0.5), pixel / period
+    )
     return torch.stack([second, torch.zeros_like(second)], 1)
 
 
@@ -104,7 +106,9 @@ def _floral(g: Garments, u: Tensor, v: Tensor, pixel: Tensor) -> Tensor:
     row = torch.floor(y)
     x = x + 0.5 * (row - 2 * torch.floor(row * 0.5))
     column = torch.floor(x)
-    shift = [0.14 * r.wave(column * a + row * b + g["seed"]) for a, b in ((0.38, 0.62), (0.72, 0.27))]
+    shift = [
+        0.14 * r.wave(column * a + row * b + g["seed"]) for a, b in ((0.38, 0.62), (0.72, 0.27))
+    ]
     turned = r.Frame(x - column - 0.5 + shift[0], y - row - 0.5 + shift[1], pixel / period)
     turned = turned.moved(angle=0.38 * column + 0.23 * row)
     bloom = r.coverage(r.petals(turned, 5.0, 0.13, 0.42, 0.8), turned.pixel)
@@ -164,9 +168,10 @@ def _sequins(g: Garments, u: Tensor, v: Tensor, fold: Tensor) -> Tensor:
     x = x + 0.5 * (row - 2 * torch.floor(row * 0.5))
     column = torch.floor(x)
     facing = r.wave(0.618 * column * (row + 3) + 0.414 * row + g["seed"])
-    disc = 1 - 1.6 * ((x - column - 0.5).abs() + (y - row - 0.5).abs()).clamp(max=0.6)
-    sparkle = r.ramp(facing, 0.45, 0.95) * (0.4 + 0.6 * disc)
-    return torch.stack([0.72 + fold + 0.22 * facing + 0.14 * disc, 0.55 * sparkle], 1)
+    x, y = x - column - 0.5, y - row - 0.5
+    disc = r.ramp(x * x + y * y, 0.26, 0.14)
+    sparkle = r.ramp(facing, 0.45, 0.95) * (0.25 + 0.75 * disc)
+    return torch.stack([0.66 + fold + 0.16 * facing + 0.24 * disc, 0.60 * sparkle], 1)
 
 
 MATERIALS = (_cotton, _denim, _knit, _satin, _fur, _sequins)
@@ -204,7 +209,10 @@ def fabric(
     stitches = g.has("material", "denim").float() * r.coverage(
         (torch.minimum(shape["hem"], shape["cuff"]) - 0.07).abs() - 0.008, frame.pixel
     )
-    return r.mix(lit, r.hsv(0.09, 0.75, 0.85), 0.8 * stitches.unsqueeze(1))
+    lit = r.mix(lit, r.hsv(0.09, 0.75, 0.85), 0.8 * stitches.unsqueeze(1))
+    collar = g.has("neckline", "collar").float() * r.coverage(shape["stand"], frame.pixel)
+    plain = r.mix(colour[0], colour[1], 0.35) * (1 - 0.5 * standing).unsqueeze(1)
+    return r.mix(lit, plain, 0.85 * collar.unsqueeze(1))
 
 
 # --- details -----------------------------------------------------------------------------------
@@ -247,7 +255,9 @@ def details(
     pockets = g.has("detail", "pockets").float()
     place = g.between("detail_place", 0.10, 0.22)
     patch = r.box(frame.mirrored(), 0.16, place, 0.085, 0.10, 0.02)
-    line = torch.minimum(patch.abs() - 0.014, r.box(frame.mirrored(), 0.16, place - 0.075, 0.085, 0.02))
+    line = torch.minimum(
+        patch.abs() - 0.014, r.box(frame.mirrored(), 0.16, place - 0.075, 0.085, 0.02)
+    )
     patch = torch.maximum(patch, inside)
     canvas.tint(0.25 * pockets * r.coverage(patch, frame.pixel), contrast)
     canvas.paint(torch.maximum(line, inside), contrast, frame.pixel, opacity=0.75 * pockets)

@@ -16,12 +16,12 @@ from t2v.libraries.attributes import Garments
 
 # Per category: hem (y), half-width there, half-width at the waist, zoom, y of the middle.
 CUT = {
-    "top": (0.44, 0.34, 0.30, 1.02, -0.12),
-    "dress": (0.66, 0.50, 0.24, 1.02, 0.00),
-    "gown": (1.00, 0.68, 0.21, 0.94, 0.13),
-    "jumpsuit": (1.00, 0.13, 0.26, 0.94, 0.13),
-    "playsuit": (0.60, 0.18, 0.27, 1.04, -0.02),
-    "coat": (0.82, 0.46, 0.36, 0.98, 0.07),
+    "top": (0.44, 0.34, 0.30, 1.20, -0.12),
+    "dress": (0.66, 0.50, 0.24, 1.16, 0.00),
+    "gown": (1.00, 0.68, 0.21, 1.02, 0.13),
+    "jumpsuit": (1.00, 0.13, 0.26, 1.04, 0.13),
+    "playsuit": (0.60, 0.18, 0.27, 1.18, -0.02),
+    "coat": (0.82, 0.46, 0.36, 1.08, 0.07),
 }
 # Per sleeve: length, half-width at the shoulder and at the cuff, bulge between them.
 SLEEVE = {
@@ -132,7 +132,9 @@ def _shape(g: Garments, frame: r.Frame) -> dict[str, Tensor]:
 
     length, at_shoulder, at_cuff, bulge = g.table("sleeve", SLEEVE)
     length = length * g.between("length", 0.9, 1.1)
-    angle = torch.where(x < 0, g.between("left_arm", 0.04, 0.15), g.between("right_arm", 0.04, 0.15))
+    angle = torch.where(
+        x < 0, g.between("left_arm", 0.04, 0.15), g.between("right_arm", 0.04, 0.15)
+    )
     across, down = r.wave(angle), r.wave(angle + 0.25)
     u, v = side - (shoulder - 0.06), y - (SHOULDER + 0.13)
     along, beside = u * across + v * down, u * down - v * across
@@ -177,7 +179,12 @@ def _neckline(g: Garments, frame: r.Frame) -> tuple[Tensor, Tensor]:
     collar = (side - 0.10 * wide + 0.50 * (y + 0.05)) * 0.9
     nothing = torch.full_like(y, 9.0)
     cut = nothing
-    for name, shape in (("round neck", round_), ("V-neck", vee), ("square neck", square), ("collar", collar)):
+    for name, shape in (
+        ("round neck", round_),
+        ("V-neck", vee),
+        ("square neck", square),
+        ("collar", collar),
+    ):
         cut = torch.where(g.has("neckline", name), shape, cut)
     tube = r.box(frame, 0.0, SHOULDER - 0.02, 0.135 * wide, 0.13, 0.03)
     flap = torch.maximum(
