@@ -233,8 +233,18 @@ def tidy(
         stderr = [o for o in cell.outputs if o.get("name") == "stderr"]
         said += [(cell.execution_count, o.text) for o in stderr]
         cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+        for output in cell.outputs:
+            if "scrapbook" in output.get("metadata", {}):
+                plain_numbers(output.data)
     notebook.metadata.pop("papermill", None)
     return said
+
+
+def plain_numbers(data: dict[str, str]) -> None:
+    """Writes a glued `np.float64(0.5)` as `0.5`, which the role that chooses digits can read."""
+    for mime, text in data.items():
+        if isinstance(text, str) and (found := re.fullmatch(r"np\.\w+\((.+)\)", text)):
+            data[mime] = found[1]
 
 
 def with_values(source: str, values: dict[str, object]) -> str:

@@ -242,6 +242,17 @@ def test_chapter_sees_its_parameters_and_writes_beside_the_pages(tmp_path):
     assert 'scale = "smoke"' in "".join(page["cells"][0]["source"])
 
 
+def test_glued_numpy_numbers_are_numbers():
+    mime = "application/papermill.record/text/plain"
+    data = {
+        mime: "np.float64(-2.9e-16)",
+        "image/png": "np.float64(1)x",
+        "text/plain": "np.int64(3)",
+    }
+    chapters.plain_numbers(data)
+    assert data == {mime: "-2.9e-16", "image/png": "np.float64(1)x", "text/plain": "3"}
+
+
 GOOD = '<img src="_images/map.png" alt="A map of tasks on which birds sit beside birds.">'
 
 
