@@ -22,7 +22,7 @@ from t2v.libraries.plans import Plan
 from t2v.task import Task
 
 INDIVIDUAL = 0.3  # standard deviation of an individual's latent traits around its species'
-CHUNK = 24  # images drawn at once: their fields stay in a core's cache
+CHUNK = 48  # images drawn at once: their fields stay in a core's cache
 
 # Nuisance: (low, high) of uniform draws, by style. Angles in turns, lengths in half pictures.
 STYLES: dict[str, dict[str, tuple[float, float]]] = {
