@@ -67,6 +67,12 @@ def colours(g: Garments) -> tuple[Tensor, Tensor, Tensor]:
     return first, second, third
 
 
+def lining(colour: Tensor) -> Tensor:
+    """The colour of the inside: darker than light cloth, lighter than dark cloth."""
+    dark = r.ramp(colour.mean(1, keepdim=True), 0.35, 0.15)
+    return r.mix(0.38 * colour, 0.4 + 0.5 * colour, dark)
+
+
 # --- patterns: weights of the second and the third colour, [N, 2, S, S] -------------------------
 
 
@@ -135,18 +141,18 @@ def _cotton(g: Garments, u: Tensor, v: Tensor, fold: Tensor) -> Tensor:
 
 
 def _denim(g: Garments, u: Tensor, v: Tensor, fold: Tensor) -> Tensor:
-    twill = r.wave(7.5 * u + 7.5 * v)
+    twill = r.wave(4.6 * u + 4.6 * v)
     worn = r.clouds(6 * u + 16 * g["seed"], 5 * v)
     bleached = r.ramp(r.noise(2.2 * u + 16 * g["seed"], 1.8 * v + 3), 0.1, 0.8)
-    return torch.stack([1 + fold + 0.10 * twill + 0.16 * worn, 0.10 * bleached], 1)
+    return torch.stack([1 + fold + 0.13 * twill + 0.18 * worn, 0.10 * bleached], 1)
 
 
 def _knit(g: Garments, u: Tensor, v: Tensor, fold: Tensor) -> Tensor:
-    ribs = g.between("fold_count", 6.0, 8.0)
+    ribs = g.between("fold_count", 5.0, 6.5)
     across = u * ribs
     rib = 2 * (across - torch.floor(across + 0.5)).abs()  # 0 on a rib's crest, 1 in the furrow
     stitch = r.wave(v * ribs * 1.25 + 0.45 * rib)
-    return torch.stack([0.94 + fold - 0.30 * rib * rib + 0.20 * stitch, 0.05 * (1 - rib)], 1)
+    return torch.stack([0.98 + fold - 0.42 * rib * rib + 0.22 * stitch, 0.05 * (1 - rib)], 1)
 
 
 def _satin(g: Garments, u: Tensor, v: Tensor, fold: Tensor) -> Tensor:
@@ -157,9 +163,9 @@ def _satin(g: Garments, u: Tensor, v: Tensor, fold: Tensor) -> Tensor:
 
 def _fur(g: Garments, u: Tensor, v: Tensor, fold: Tensor) -> Tensor:
     bend = 0.25 * r.noise(3 * u + 16 * g["seed"], 3 * v)
-    tufts = r.noise(11 * u + bend * 8, 5.5 * v + 16 * g["seed"])
+    tufts = r.noise(9 * u + bend * 8, 4.5 * v + 16 * g["seed"])
     hairs = r.noise(21 * u + bend * 12 + 5, 9 * v + 16 * g["seed"])
-    return torch.stack([0.90 + fold + 0.26 * tufts + 0.20 * hairs, 0.07 * tufts.clamp(min=0)], 1)
+    return torch.stack([0.90 + fold + 0.34 * tufts + 0.26 * hairs, 0.12 * tufts.clamp(min=0)], 1)
 
 
 def _sequins(g: Garments, u: Tensor, v: Tensor, fold: Tensor) -> Tensor:
@@ -249,17 +255,17 @@ def details(
     step = g.between("detail_place", 0.12, 0.17)
     down = (y + 0.28) / step
     nearest = (torch.floor(down + 0.5)).clamp(0, 4) * step - 0.28
-    disc = r.circle(frame, 0.0, nearest, 0.036)
+    disc = r.circle(frame, 0.0, nearest, 0.045)
     canvas.paint(torch.maximum(disc, inside), contrast, frame.pixel, opacity=buttons, rim=0.012)
 
     pockets = g.has("detail", "pockets").float()
     place = g.between("detail_place", 0.10, 0.22)
-    patch = r.box(frame.mirrored(), 0.16, place, 0.085, 0.10, 0.02)
+    patch = r.box(frame.mirrored(), 0.165, place, 0.095, 0.105, 0.02)
     line = torch.minimum(
-        patch.abs() - 0.014, r.box(frame.mirrored(), 0.16, place - 0.075, 0.085, 0.02)
+        patch.abs() - 0.014, r.box(frame.mirrored(), 0.165, place - 0.075, 0.095, 0.022)
     )
     patch = torch.maximum(patch, inside)
-    canvas.tint(0.25 * pockets * r.coverage(patch, frame.pixel), contrast)
+    canvas.tint(0.45 * pockets * r.coverage(patch, frame.pixel), contrast)
     canvas.paint(torch.maximum(line, inside), contrast, frame.pixel, opacity=0.75 * pockets)
 
     ruffles = g.has("detail", "ruffles").float()

@@ -63,7 +63,7 @@ def _draw(g: Garments, size: int) -> Tensor:
     _hanger(g, canvas, frame)
     colours = cloth.colours(g)
     # the inside of the back, seen through the neckline
-    canvas.paint(shape["back"], 0.5 * colours[0], frame.pixel)
+    canvas.paint(shape["back"], cloth.lining(colours[0]), frame.pixel)
     outside = cloth.fabric(g, colours, frame, shape)
     canvas.tint(r.coverage(shape["all"], frame.pixel), outside)
     cloth.details(g, canvas, colours, frame, shape)
@@ -86,7 +86,7 @@ def _draw(g: Garments, size: int) -> Tensor:
 def _pose(g: Garments, picture: r.Frame) -> r.Frame:
     """The garment's own coordinates: placed, turned, sheared and swaying."""
     _, _, _, zoom, middle = g.table("category", CUT)
-    zoom = zoom * g.between("zoom", 0.86, 1.04)
+    zoom = zoom * g.between("zoom", 0.92, 1.06)
     frame = picture.moved(
         g.between("across", -0.10, 0.10),
         g.between("down", -0.07, 0.07),
@@ -145,7 +145,7 @@ def _shape(g: Garments, frame: r.Frame) -> dict[str, Tensor]:
 
     whole = torch.minimum(trunk, sleeve)
     cut, stand = _neckline(g, frame)
-    back = torch.maximum(whole, y - (SHOULDER + 0.30))
+    back = torch.maximum(whole, y - (SHOULDER + 0.48))
     back = torch.maximum(back, (SHOULDER + 0.02) - y)
     whole = torch.minimum(torch.maximum(whole, -cut), stand)
     open_front = side - 0.16 * (y - 0.02).clamp(min=0) * (y - 0.02).clamp(min=0)
@@ -173,9 +173,9 @@ def _shape(g: Garments, frame: r.Frame) -> dict[str, Tensor]:
 def _neckline(g: Garments, frame: r.Frame) -> tuple[Tensor, Tensor]:
     """What the neckline cuts out of the trunk, and the collar that stands above it."""
     wide, y, side = g.between("neck", 0.85, 1.15), frame.y - SHOULDER, frame.x.abs()
-    round_ = r.ellipse(frame, 0.0, SHOULDER - 0.05, 0.16 * wide, 0.19 * wide)
-    vee = (side - 0.17 * wide + 0.42 * (y + 0.05)) * 0.9
-    square = torch.maximum(side - 0.17 * wide, y - 0.19 * wide)
+    round_ = r.ellipse(frame, 0.0, SHOULDER - 0.05, 0.19 * wide, 0.23 * wide)
+    vee = (side - 0.20 * wide + 0.42 * (y + 0.05)) * 0.9
+    square = torch.maximum(side - 0.21 * wide, y - 0.17 * wide)
     collar = (side - 0.10 * wide + 0.50 * (y + 0.05)) * 0.9
     nothing = torch.full_like(y, 9.0)
     cut = nothing
@@ -186,7 +186,7 @@ def _neckline(g: Garments, frame: r.Frame) -> tuple[Tensor, Tensor]:
         ("collar", collar),
     ):
         cut = torch.where(g.has("neckline", name), shape, cut)
-    tube = r.box(frame, 0.0, SHOULDER - 0.02, 0.135 * wide, 0.13, 0.03)
+    tube = r.box(frame, 0.0, SHOULDER - 0.02, 0.14 * wide, 0.16, 0.03)
     flap = torch.maximum(
         (side - 0.06 - 0.7 * (y + 0.12)).abs() - 0.085, (y - 0.02 + 0.35 * side - 0.12).abs() - 0.11
     )
