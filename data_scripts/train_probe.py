@@ -181,6 +181,7 @@ def main(
         "seeds of the worlds": list(range(seed, seed + max(worlds, 1))),
         "training images": int((~world.test).sum()),
         "held-out images": int(world.test.sum()),
+        "held-out garments": int((world.test & (world.targets[:, 0] >= 0)).sum()),
         "classes": dict(zip([*ATTRIBUTES, "species"], world.heads, strict=False)),
         "held-out accuracy": dict(zip([*ATTRIBUTES, "species"], right, strict=False)),
         "chance": "one over the number of classes",
