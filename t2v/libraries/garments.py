@@ -8,6 +8,7 @@ neckline. The cloth on it (colour, pattern, material) is in `t2v.libraries.cloth
 from __future__ import annotations
 
 import torch
+from joblib import Parallel, delayed
 from torch import Tensor
 
 from t2v.libraries import cloth
@@ -45,11 +46,14 @@ def draw_garments(garments: Garments, size: int = 48) -> Tensor:
     Returns:
         uint8 `[N, 3, S, S]`; a picture depends on its own garment only, to the bit.
     """
-    pictures = torch.empty(len(garments), 3, size, size, dtype=torch.uint8)
-    for start in range(0, len(garments), CHUNK):
-        part = slice(start, start + CHUNK)
-        pictures[part] = _draw(garments.take(part), size)
-    return pictures
+    parts = [garments.take(slice(i, i + CHUNK)) for i in range(0, len(garments), CHUNK)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the threads below share the work out in larger pieces
+    try:
+        pictures = Parallel(n_jobs=-1, prefer="threads")(delayed(_draw)(p, size) for p in parts)
+    finally:
+        torch.set_num_threads(threads)
+    return torch.cat(pictures)
 
 
 def _draw(g: Garments, size: int) -> Tensor:
