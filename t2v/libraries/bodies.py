@@ -135,14 +135,9 @@ def fish(c: Canvas, f: Frame, t) -> None:
     gill = r.intersection(gill, f.y.abs() - 0.62 * h) + ramp(f.x, 0.26, 0.36)
     c.tint(0.5 * r.coverage(gill, f.pixel), colour(t, "coat", 0.3))
     p = f.moved(0.14, 0.4 * h, 0.07)
-    c.paint(
-        r.ellipse(p, -0.55 * t["fin"], 0.0, 0.9 * t["fin"], 0.36 * t["fin"]),
-        fin * ray,
-        f.pixel,
-        depth=0.08,
-        opacity=0.75,
-        lift=0.16,
-    )
+    side = r.ellipse(p, -0.55 * t["fin"], 0.0, 0.9 * t["fin"], 0.36 * t["fin"])
+    edge = (1 - 0.5 * ramp(side, -0.03, 0.0)).unsqueeze(1)
+    c.tint(0.8 * r.coverage(side, f.pixel), fin * ray * edge)
     mouth = r.capsule(f, 0.5 + t["snout"], 0.075, 0.41 + t["snout"], 0.085, 0.012, 0.008)
     c.tint(0.7 * r.coverage(mouth, f.pixel), r.grey(0.05))
     eye(c, f, 0.39, -0.22 * h, t["eye"] + 0.015, r.hsv(t["trim_hue"], 0.25, 1.0))

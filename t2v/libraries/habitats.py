@@ -41,8 +41,8 @@ def abyss(f: Frame, t) -> Tensor:
         (f.x * f.x + (f.y + 0.3) * (f.y + 0.3)).sqrt() + 0.25 * r.noise(f.x + t["ox"], f.y)
     ) * 0.8
     out = _layers(
-        r.hsv(hue, 0.75, 0.25 + 0.5 * light),
-        r.hsv(hue + 0.06, 0.9, 0.04 + 0.18 * light),
+        r.hsv(hue, 0.55, 0.5 + 0.45 * light),
+        r.hsv(hue + 0.05, 0.8, 0.22 + 0.35 * light),
         ramp(glow),
     )
     g = 1.5 + t["scene_grain"]
@@ -99,8 +99,8 @@ def garden(f: Frame, t) -> Tensor:
     """Leaves out of focus with discs of light."""
     light, hue = t["scene_light"], t["scene_hue"]
     g = 0.5 * t["scene_grain"]
-    deep = r.hsv(hue + 0.03, 0.65, 0.1 + 0.35 * light)
-    bright = r.hsv(hue - 0.03, 0.5, 0.3 + 0.5 * light)
+    deep = r.hsv(hue + 0.03, 0.6, 0.18 + 0.4 * light)
+    bright = r.hsv(hue - 0.03, 0.45, 0.4 + 0.5 * light)
     out = _layers(deep, bright, ramp(r.clouds(g * f.x + t["ox"], g * f.y + t["oy"]), -0.7, 0.8))
     disc = r.spots(1.3 * f.x + t["oy"], 1.3 * f.y + t["ox"], 0.26, 0.18, 0.05)
     return out + (0.16 * disc * t["scene_clutter"]).unsqueeze(1)
@@ -116,8 +116,8 @@ def seabed(f: Frame, t) -> Tensor:
     speck = r.noise(16 * f.x, 16 * f.y + t["oy"])
     out = sand * (1 + 0.09 * ripple + 0.06 * speck).unsqueeze(1)
     u, v = 2.2 * f.x + t["oy"], 2.2 * f.y + t["ox"]
-    tone = 0.5 + 0.5 * r.noise(torch.floor(u) * 2.7, torch.floor(v) * 3.3)
-    stone = r.spots(u, v, 0.3 * t["scene_clutter"], 0.14, 0.06)
+    tone = 0.5 + 0.5 * r.noise(0.7 * u, 0.7 * v)
+    stone = r.spots(u, v, 0.24 * t["scene_clutter"], 0.2, 0.06)
     return _layers(out, r.hsv(hue + 0.3, 0.12, 1.0) * (0.3 + 0.4 * tone).unsqueeze(1), 0.8 * stone)
 
 

@@ -16,7 +16,7 @@ from scipy.stats import norm
 from t2v.libraries.plans import PLANS, Plan
 
 RANKS = ("life", "class", "order", "family", "species")
-FIRST_TRAINING_SEED = 10**6  # worlds from here on train the probe; no library may use them
+FIRST_TRAINING_SEED = 10**6  # worlds from here on train the probe: they have every body plan
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def _grow_class(tree: Tree, parent: int, plan: Plan, size: Size, names: _Names, 
     crown = rng.uniform(0.3, 0.42)
     top = tree.add(parent, crown, "class", plan.name)
     count = int(rng.integers(size.orders[0], size.orders[1] + 1))
-    ages = np.exp(rng.uniform(np.log(0.035), np.log(0.5), count))  # of the orders' crowns
+    ages = np.exp(rng.uniform(np.log(0.06), np.log(0.5), count))  # of the orders' crowns
     rng.shuffle(ages)
     for hang, age in zip(_divide(tree, top, count, 0.49, rng), ages, strict=True):
         order = tree.add(hang, 1 - age, "order", names(plan.ending))
@@ -281,13 +281,15 @@ def world(scale: str = "laptop", seed: int = 0) -> World:
 
     Args:
         scale: key of `SIZES`.
-        seed: of everything: tree, names, rates, traits.
+        seed: of everything: tree, names, rates, traits. From `FIRST_TRAINING_SEED` on, a world
+            has all body plans, whatever its scale.
     """
     size = SIZES[scale]
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 7])))
     names, tree = _Names(rng), Tree()
     root = tree.add(-1, 0.0, "life", "life")
-    others = rng.permutation(np.arange(1, len(PLANS)))[: size.classes - 1]
+    classes = len(PLANS) if seed >= FIRST_TRAINING_SEED else size.classes
+    others = rng.permutation(np.arange(1, len(PLANS)))[: classes - 1]
     chosen = [PLANS[i] for i in sorted([0, *others])]
     plans = {}
     for hang, plan in zip(_divide(tree, root, len(chosen), 0.25, rng), chosen, strict=True):

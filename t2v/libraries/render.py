@@ -26,8 +26,7 @@ from torch import Tensor
 Field = Tensor
 Param = Tensor | float
 
-TILE = 512  # side of the noise tile, in texels
-CELL = 32  # texels per unit of noise
+LATTICE = 16  # period of the noise, a power of two
 
 
 def column(values) -> Tensor:
@@ -244,25 +243,27 @@ def dome(d: Field, depth: Param) -> Field:
 
 
 @lru_cache(maxsize=1)
-def _tiles() -> tuple[Tensor, Tensor]:
-    """Periodic tile of smooth value noise in [-1, 1], flat, and 2**20 standard normal numbers."""
+def _tables() -> tuple[Tensor, Tensor]:
+    """A periodic lattice of numbers in [-1, 1], flat, and 2**20 standard normal numbers."""
     rng = np.random.Generator(np.random.Philox(19))
-    cells = TILE // CELL
-    lattice = rng.uniform(-1, 1, (cells, cells)).astype(np.float32)
-    i = np.arange(TILE)
-    a, t = i // CELL, ((i % CELL) / CELL).astype(np.float32)
-    t = t * t * (3 - 2 * t)
-    rows = lattice[a] * (1 - t)[:, None] + lattice[(a + 1) % cells] * t[:, None]
-    tile = rows[:, a] * (1 - t) + rows[:, (a + 1) % cells] * t
-    grain = rng.standard_normal(1 << 20, dtype=np.float32)
-    return torch.from_numpy(tile.reshape(-1).copy()), torch.from_numpy(grain)
+    lattice = rng.uniform(-1, 1, LATTICE * LATTICE).astype(np.float32)
+    return torch.from_numpy(lattice), torch.from_numpy(
+        rng.standard_normal(1 << 20, dtype=np.float32)
+    )
 
 
 def noise(x: Tensor, y: Tensor) -> Field:
-    """Smooth value noise in [-1, 1] with features about one unit wide, period 16 units."""
-    i = (y * CELL + 64 * TILE).to(torch.int32) & (TILE - 1)  # shifted: truncation is then floor
-    j = (x * CELL + 64 * TILE).to(torch.int32) & (TILE - 1)
-    return _tiles()[0][i * TILE + j]
+    """Smooth value noise in [-1, 1] with features about one unit wide, period `LATTICE` units."""
+    lattice, last = _tables()[0], LATTICE - 1
+    x0, y0 = torch.floor(x), torch.floor(y)
+    u, v = x - x0, y - y0
+    u, v = u * u * (3 - 2 * u), v * v * (3 - 2 * v)
+    j, i = x0.to(torch.int32) & last, y0.to(torch.int32) & last
+    top, low = i * LATTICE, ((i + 1) & last) * LATTICE
+    right = (j + 1) & last
+    a = mix(lattice[top + j], lattice[top + right], u)
+    b = mix(lattice[low + j], lattice[low + right], u)
+    return mix(a, b, v)
 
 
 def clouds(x: Tensor, y: Tensor) -> Field:
@@ -414,7 +415,7 @@ def blur(images: Tensor, amount: Param, step: int = 1) -> Tensor:
 
 def grain(batch: int, size: int, start) -> Tensor:
     """Standard normal sensor noise ``[B, 3, S, S]``; ``start``: ``[B]`` integers, one per image."""
-    table = _tiles()[1]
+    table = _tables()[1]
     n = 3 * size * size
     begin = torch.as_tensor(np.asarray(start, dtype=np.int64)).reshape(-1)
     index = (begin.reshape(-1, 1) + torch.arange(n)) & (len(table) - 1)
