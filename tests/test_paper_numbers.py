@@ -249,8 +249,22 @@ def test_norm_and_error_as_drawn_and_as_they_belong(exact, where, drawn, own, be
     if where == "all":
         for error, text in ((as_drawn, "0.720"), (exact.own, "0.788"), (optimum, "0.861")):
             agrees(pearsonr(exact.norm, error).statistic, text)
-        # the proof of the mispairing: own errors in the order of Fig. 3, norms in that of Fig. 6
-        np.testing.assert_allclose(as_drawn, 100 * exact.own[np.argsort(exact.norm)], atol=2e-4)
+
+
+def test_figure_2_pairs_norms_and_errors_of_different_tasks(exact, typed):
+    """Errors as drawn, against the integers of Fig. 6 and against species counts: both decide."""
+    dots = tables.read(PAPER / "fig2_right_digitised.csv")
+    drawn = dots["y_as_printed_next_to_it"].to_numpy()
+    columns = np.argsort(exact.norm)
+    diagonal = 100 * np.diag(typed.errors)
+    assert np.all(np.abs(drawn - diagonal[columns]) <= 0.501)
+    assert np.sum(np.abs(drawn - diagonal) <= 0.501) < 10
+    whole = {}
+    for name, order in (("columns", columns), ("rows", np.arange(50))):
+        inat = exact.source[order] == "iNat"
+        images = drawn[inat] / 100 * exact.test_size[order][inat]
+        whole[name] = int(np.sum(np.abs(images - np.round(images)) < 0.02))
+    assert whole["columns"] == 25 and whole["rows"] < 8
 
 
 def test_crosses_of_figure_3_are_another_selection(exact):
