@@ -151,7 +151,7 @@ def task_map(
         ax.scatter(x, y, s=34, c=colour, marker=marker, linewidths=0.6, edgecolors=CARD, zorder=2)
         if label_groups:
             above = (np.median(x), np.quantile(y, 0.9))
-            texts.append(_label(ax, above, group, _darker(colour), "bold"))
+            texts.append(_label(ax, above, group, readable(colour), "bold"))
     for i, name in (names or {}).items():
         texts.append(_label(ax, points[i], name, INK, "normal"))
     ax.set(xticks=[], yticks=[], title=title)
@@ -300,14 +300,14 @@ def interval_curve(
         **line: further arguments of `Axes.plot`.
     """
     ax.fill_between(x, low, high, color=color, alpha=0.22, linewidth=0)
-    line = {"markersize": 4.5, "markeredgecolor": _darker(color), **line}
+    line = {"markersize": 4.5, "markeredgecolor": readable(color), **line}
     ax.plot(x, mean, color=color, marker=marker, **line)
     if label:
         text = ax.annotate(
             label, (x[-1], mean[-1]), xytext=(7, 0), textcoords="offset points", va="center",
-            color=_darker(color), fontsize=9, fontweight="bold", annotation_clip=False,
+            color=readable(color), fontsize=9, fontweight="bold", annotation_clip=False,
         )  # fmt: skip
-        _halo(text)
+        halo(text)
 
 
 def picture_grid(
@@ -366,15 +366,16 @@ def _label(
         text, at, xytext=(0, 9), textcoords="offset points",
         ha="center", va="center", fontsize=9, fontweight=weight, color=colour, zorder=3,
     )  # fmt: skip
-    return _halo(written)
+    return halo(written)
 
 
-def _halo(text: mpl.text.Annotation) -> mpl.text.Annotation:
+def halo(text: mpl.text.Annotation) -> mpl.text.Annotation:
+    """Puts the colour of the card around a text, so that it can be read on top of dots."""
     text.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground=CARD)])
     return text
 
 
-def _darker(colour: str) -> str:
+def readable(colour: str) -> str:
     """A shade of the colour in which 9 pt text can be read on the card (4.5:1)."""
     rgb = np.array(to_rgb(colour))
     while contrast(to_hex(rgb), CARD) < 4.5:
