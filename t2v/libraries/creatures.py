@@ -24,6 +24,12 @@ from t2v.task import Task
 INDIVIDUAL = 0.3  # standard deviation of an individual's latent traits around its species'
 CHUNK = 48  # images drawn at once: their fields stay in a core's cache
 
+# what decides the pictures: a change in one of these makes kept ones stale
+_SOURCES = (
+    *("shapes", "render", "plans", "habitats", "coats", "vertebrates", "invertebrates", "bodies"),
+    *("creatures", "phylogeny"),
+)
+
 # Nuisance: (low, high) of uniform draws, by style. Angles in turns, lengths in half pictures.
 STYLES: dict[str, dict[str, tuple[float, float]]] = {
     "field": {
@@ -257,7 +263,7 @@ def _memory() -> Memory:
 def _version() -> str:
     """sha256 of the sources that decide the pictures."""
     digest = hashlib.sha256()
-    for name in ("render", "plans", "habitats", "bodies", "creatures", "phylogeny"):
+    for name in _SOURCES:
         digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     return digest.hexdigest()
 

@@ -1,8 +1,10 @@
 """The tree of a procedural world, the evolution of traits along it, and the library of its orders.
 
-Traits follow Brownian motion along the branches :cite:`felsenstein1985`, with rates that differ
-between clades :cite:`omeara2006,eastman2011`: over a branch of length l a trait of rate s gains a
-normal increment of variance s l, so two tips covary by the sum of s l over the path they share.
+Traits follow Brownian motion along the branches (Felsenstein 1985, doi:10.1086/284325): over a
+branch of length l a trait of rate s gains a normal increment of variance s l, so two tips covary
+by the sum of s l over the path they share. Rates differ between clades (O'Meara et al. 2006,
+doi:10.1111/j.0014-3820.2006.tb01171.x) and shift where orders begin (Eastman et al. 2011,
+doi:10.1111/j.1558-5646.2011.01401.x).
 """
 
 from __future__ import annotations
