@@ -151,7 +151,6 @@ def task2vec(
         train.labels,
         num_classes=task.num_classes,
         weight_decay=weight_decay,
-        seed=seed,
         name=task.name,
     )
     if estimator == "auto":

@@ -1,4 +1,4 @@
-"""The head: class-balanced multinomial logistic regression on features, fitted to convergence."""
+"""The head: class-balanced multinomial logistic regression, of the same size for every task."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.optimize import brentq
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from t2v.errors import InputError
 
-WEIGHT_DECAYS = tuple(10.0 ** np.arange(1, -4.5, -1))
-FOLDS = 3
+SIZE = 2.0  # of every head, per class; chosen on worlds 0 to 4, see the chapter on distances
+WEIGHT_DECAYS = (1e-5, 1e2)  # where the weight decay that gives this size is sought
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Head:
         weight: float32 `[K, D]`.
         bias: float32 `[K]`.
         gradient_norm: Euclidean norm of the objective's gradient where the solver stopped.
-        weight_decay: the λ it was fitted with, in units of standardised features.
+        weight_decay: the λ it was fitted with, in units of features of root mean square 1.
     """
 
     weight: Tensor
@@ -51,24 +51,26 @@ def fit_head(
     *,
     num_classes: int | None = None,
     weight_decay: float | str = "auto",
-    seed: int = 0,
     name: str = "features",
 ) -> Head:
     """Fits softmax(W z + b) to labels, every class weighing the same.
 
-    The objective is the class-balanced mean cross entropy plus λ/2 ‖W‖², over features
-    standardised to mean 0 and variance 1, so that λ means the same for every probe; the solution is
-    given for the features as they came. The paper trains by Adam for a fixed number of epochs
-    (Supp. C.1, C.2); to convergence, the head depends on nothing but the data.
+    The objective is the class-balanced mean cross entropy plus λ/2 ‖W‖², over features centred and
+    divided by their root mean square (one number for all of them, so that λ means the same for
+    every probe); the solution is given for the features as they came. The paper trains by Adam for
+    a fixed number of epochs (Supp. C.1, C.2); to convergence, the head depends on the data alone.
+
+    The Fisher grows with the square of the head's weights. With one λ for all tasks, an easy task
+    gets large weights, and the embedding's norm tells the size of the head as much as how hard the
+    task is. So by default the size is the same for all tasks: λ is the one for which ‖W‖² is
+    `SIZE`² (K − 1), and what is left in the norm is how unsure the classifier is, and where.
 
     Args:
         features: `[N, D]`.
         labels: `[N]` in `0..K-1`.
         num_classes: K; default: the largest label + 1.
-        weight_decay: λ, or "auto": the one of `WEIGHT_DECAYS` with the least class-balanced
-            cross entropy under cross-validation. The head is then as sure as held-out images
-            warrant, which is what makes the norms of different tasks comparable.
-        seed: of the folds.
+        weight_decay: λ, or "auto" for heads of one size (to 1%; where no λ in `WEIGHT_DECAYS`
+            gives it, the nearest end).
         name: the task's, for errors.
 
     Raises:
@@ -76,15 +78,17 @@ def fit_head(
             features.
     """
     x, y, num_classes = _checked(features, labels, num_classes, name)
-    mean, std = x.mean(0), x.std(0)
-    std = np.where(std > 1e-12 * np.abs(x).max(), std, np.inf)  # a constant feature gets weight 0
-    z = (x - mean) / std
-    decay = _cross_validated(z, y, seed) if weight_decay == "auto" else float(weight_decay)
+    mean, scale = x.mean(0), np.sqrt(np.square(x).mean())
+    z = (x - mean) / scale
+    if weight_decay == "auto":
+        decay = _decay_of_size(z, y, SIZE * np.sqrt(num_classes - 1))
+    else:
+        decay = float(weight_decay)
     if not decay > 0:
         raise InputError(f"task {name!r}: weight_decay must be positive; got {weight_decay}")
     weight, bias = _fit(z, y, decay)
     gradient_norm = _gradient_norm(z, y, decay, weight, bias)
-    weight = weight / std
+    weight = weight / scale
     return Head(
         weight=torch.tensor(weight, dtype=torch.float32),
         bias=torch.tensor(bias - weight @ mean, dtype=torch.float32),
@@ -152,16 +156,16 @@ def _gradient_norm(
     return float(np.sqrt(np.square(of_weight).sum() + np.square(of_bias).sum()))
 
 
-def _cross_validated(z: np.ndarray, y: np.ndarray, seed: int) -> float:
-    """The weight decay with the least class-balanced cross entropy on images left out."""
-    folds = min(FOLDS, int(np.bincount(y).min()))
-    if folds < 2:  # a class of one image cannot be left out: the strongest prior
+def _decay_of_size(z: np.ndarray, y: np.ndarray, size: float) -> float:
+    """The weight decay for which ‖W‖ is `size`: the norm falls as the decay grows."""
+
+    def excess(log_decay: float) -> float:
+        return float(np.linalg.norm(_fit(z, y, np.exp(log_decay))[0])) - size
+
+    low, high = np.log(WEIGHT_DECAYS)
+    if excess(low) <= 0:
         return WEIGHT_DECAYS[0]
-    losses = np.zeros(len(WEIGHT_DECAYS))
-    split = StratifiedKFold(folds, shuffle=True, random_state=seed).split(z, y)
-    for train, left_out in split:
-        for i, decay in enumerate(WEIGHT_DECAYS):
-            log_p = _log_softmax(z[left_out], *_fit(z[train], y[train], decay))
-            of_label = log_p[np.arange(len(left_out)), y[left_out]]
-            losses[i] -= np.average(of_label, weights=_image_weights(y[left_out]))
-    return WEIGHT_DECAYS[int(losses.argmin())]
+    if excess(high) >= 0:
+        return WEIGHT_DECAYS[1]
+    # ‖W‖ falls at most like 1/λ, so 1% in λ is at most 1% in ‖W‖
+    return float(np.exp(brentq(excess, low, high, xtol=0.01)))

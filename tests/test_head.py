@@ -8,24 +8,24 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from t2v import InputError, fit_head
-from t2v.head import WEIGHT_DECAYS
+from t2v.head import SIZE, WEIGHT_DECAYS
 
 
 def clouds(counts=(40, 15, 25), distance=1.5, dim=6, seed=0):
     generator = torch.Generator().manual_seed(seed)
     labels = torch.cat([torch.full((n,), k) for k, n in enumerate(counts)])
     centres = distance * torch.randn(len(counts), dim, generator=generator)
-    scale = torch.logspace(-2, 2, dim)  # features of very different size
+    scale = torch.logspace(-0.5, 0.5, dim)  # features of different size
     return (centres[labels] + torch.randn(len(labels), dim, generator=generator)) * scale, labels
 
 
 def objective_gradient(features, labels, head):
-    """Autograd of the class-balanced mean cross entropy + λ/2 ‖W‖² over standardised features."""
+    """Autograd of the class-balanced mean cross entropy + λ/2 ‖W‖² over scaled features."""
     x = features.double()
-    mean, std = x.mean(0), x.std(0, correction=0)
-    weight = (head.weight.double() * std).requires_grad_()
+    mean, scale = x.mean(0), x.square().mean().sqrt()
+    weight = (head.weight.double() * scale).requires_grad_()
     bias = (head.bias.double() + head.weight.double() @ mean).requires_grad_()
-    logits = ((x - mean) / std) @ weight.T + bias
+    logits = ((x - mean) / scale) @ weight.T + bias
     each = functional.cross_entropy(logits, labels, reduction="none")
     loss = torch.stack([each[labels == k].mean() for k in labels.unique()]).mean()
     (loss + head.weight_decay / 2 * weight.square().sum()).backward()
@@ -42,12 +42,12 @@ def test_gradient_of_the_objective_vanishes(counts):
     assert float(gradient.norm()) == pytest.approx(head.gradient_norm, abs=1e-5)
 
 
-def test_scale_and_shift_of_features_do_not_matter():
+def test_scale_of_features_does_not_matter():
     features, labels = clouds()
     head = fit_head(features, labels, weight_decay=0.1)
-    moved = fit_head(features * 7 + 3, labels, weight_decay=0.1)
+    scaled = fit_head(features * 7, labels, weight_decay=0.1)
     torch.testing.assert_close(
-        head.logits(features), moved.logits(features * 7 + 3), atol=2e-3, rtol=1e-3
+        head.logits(features), scaled.logits(features * 7), atol=2e-3, rtol=1e-3
     )  # two stops of the solver, each within its tolerance
 
 
@@ -63,13 +63,21 @@ def test_permuting_classes_permutes_the_head(order):
     )
 
 
-def test_cross_validation_is_surer_where_classes_are_further_apart():
-    far, labels = clouds(distance=6.0)
-    near, _ = clouds(distance=0.3)
-    decay_far = fit_head(far, labels).weight_decay
-    decay_near = fit_head(near, labels).weight_decay
-    assert {decay_far, decay_near} <= set(WEIGHT_DECAYS)
-    assert decay_far < decay_near
+@pytest.mark.parametrize("counts", [(40, 15, 25), (30, 50), (20,) * 6])
+@pytest.mark.parametrize("distance", [0.5, 1.5])
+def test_heads_have_one_size(counts, distance):
+    features, labels = clouds(counts, distance=distance)
+    head = fit_head(features, labels)
+    scale = float(features.double().square().mean().sqrt())
+    size = float(head.weight.norm()) * scale / (len(counts) - 1) ** 0.5
+    assert size == pytest.approx(SIZE, rel=0.01)
+
+
+def test_a_size_out_of_reach_ends_at_the_weakest_decay():
+    # a hundred points for each of two equal clouds: no direction tells the labels apart
+    features = torch.randn(100, 2, generator=torch.Generator().manual_seed(0)).repeat(2, 1)
+    labels = torch.arange(200) // 100
+    assert fit_head(features, labels).weight_decay == WEIGHT_DECAYS[0]
 
 
 def test_error_is_class_balanced():
