@@ -63,7 +63,8 @@ def fit_head(
     The Fisher grows with the square of the head's weights. With one λ for all tasks, an easy task
     gets large weights, and the embedding's norm tells the size of the head as much as how hard the
     task is. So by default the size is the same for all tasks: λ is the one for which ‖W‖² is
-    `SIZE`² (K − 1), and what is left in the norm is how unsure the classifier is, and where.
+    `SIZE` squared times K − 1, and what is left in the norm is how unsure the classifier is, and
+    where.
 
     Args:
         features: `[N, D]`.
