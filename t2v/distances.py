@@ -264,7 +264,8 @@ def _stack(
     for i in np.flatnonzero(~np.all(np.isfinite(fisher) & (fisher >= 0), axis=1))[:1]:
         bad = fisher[i][~(np.isfinite(fisher[i]) & (fisher[i] >= 0))][0]
         raise InputError(
-            f"embedding {_name(given[i], i)} holds {bad}: a Fisher information is finite and >= 0"
+            f"embedding {_name(given[i], i)} holds {bad}: expected finite values >= 0 (signed "
+            "domain embeddings: take moment='second')"
         )
     fisher[fisher < np.finfo(np.float64).tiny] = 0  # subnormal: no digits left
     base = None
