@@ -81,7 +81,7 @@ def robust_fisher(
             dropped. None trains only the noise.
         prior: λ² of all layers, if it is not to be trained.
         steps: number of steps.
-        batch_size: images per step.
+        batch_size: images per step; each is seen twice, with noise of either sign.
         learning_rate: of log Λ and log λ², at the first step. Adam moves them by about
             ``steps * learning_rate / 2`` at most: keep that above ten, or the start shows.
         head_learning_rate: of the head (the paper's value).
@@ -147,6 +147,7 @@ def robust_fisher(
             hooks.callback(conv.register_forward_hook(hook).remove)
         for step in range(steps):
             batch = next(batches)
+            batch = torch.cat([batch, batch])  # for noise of either sign
             x, y = images[batch].detach().to(parameter), labels[batch].to(parameter.device)
             divergence = sum(
                 _divergence(log_precision[n], log_prior[n], power[n], sizes[n]) for n in convs
@@ -218,25 +219,33 @@ def _divergence(log_precision: Tensor, log_prior: Tensor, power: float, size: in
 
 
 def _noise_hook(log_precision: Tensor, noise: str, generator: torch.Generator | None):
+    """Adds noise to a convolution's output, the negative of it in the second half of the batch.
+
+    To first order such a pair cancels, and what is left is the curvature that is asked for.
+    """
+
     def normal(like: Tensor, shape: tuple[int, ...]) -> Tensor:
-        drawn = torch.randn(shape, generator=generator, dtype=like.dtype)
-        return drawn.to(like.device)
+        return torch.randn(shape, generator=generator, dtype=like.dtype).to(like.device)
 
     def signs(like: Tensor) -> Tensor:
-        drawn = torch.randint(2, (*like.shape[:2], 1, 1), generator=generator)
+        drawn = torch.randint(2, (len(like) // 2, like.shape[1], 1, 1), generator=generator)
         return drawn.to(like).mul_(2).sub_(1)
 
     def hook(conv: nn.Conv2d, inputs: tuple[Tensor], output: Tensor) -> Tensor:
         x, deviation = inputs[0], (-log_precision / 2).exp()
+        half = (len(output) // 2, *output.shape[1:])
         if noise == "flipout":
             draw = normal(output, conv.weight.shape) * deviation.view(-1, 1, 1, 1)
-            return output + signs(output) * conv._conv_forward(x * signs(x), draw, None)
+            before, after = signs(x), signs(output)
+            moved = conv._conv_forward(x * torch.cat([before, before]), draw, None)
+            return output + moved * torch.cat([after, -after])
         ones = torch.ones_like(conv.weight[:: conv.out_channels // conv.groups])
         # Σ x² over each patch: times a filter's variance, the variance of its output
         energy = conv._conv_forward(x.square(), ones, None)
         spread = energy.clamp_min(torch.finfo(x.dtype).tiny).sqrt()
         spread = spread.repeat_interleave(conv.out_channels // conv.groups, 1)
-        return output + normal(output, output.shape) * spread * deviation.view(-1, 1, 1)
+        drawn = normal(output, half)
+        return output + torch.cat([drawn, -drawn]) * spread * deviation.view(-1, 1, 1)
 
     return hook
 
