@@ -151,7 +151,7 @@ def run_chapters(run: Run) -> None:
         key = content_hash(run.root, [path], base)
         label = f"[{number}/{len(todo)}] {path.relative_to(run.root)}"
         if (
-            _stamp(run, path.stem).get("key") == key
+            stamp_of(run, path.stem).get("key") == key
             and (run.out / "notebooks" / path.name).exists()
         ):
             print(f"{label}: unchanged", flush=True)
@@ -270,14 +270,15 @@ def with_values(source: str, values: dict[str, object]) -> str:
     return "\n".join(lines)
 
 
-def _stamp(run: Run, stem: str) -> dict:
+def stamp_of(run: Run, stem: str) -> dict:
+    """What is known of a chapter's last run: `key`, `seconds`, `made`; empty if there was none."""
     path = run.out / ".stamps" / f"{stem}.json"
     return json.loads(path.read_text()) if path.exists() else {}
 
 
 def _forget(run: Run, stem: str) -> None:
     """Removes what a chapter made, so that nothing of an older version is ever shown."""
-    for name in _stamp(run, stem).get("made", []):
+    for name in stamp_of(run, stem).get("made", []):
         (run.out / name).unlink(missing_ok=True)
     (run.out / "notebooks" / f"{stem}.ipynb").unlink(missing_ok=True)
     (run.out / ".stamps" / f"{stem}.json").unlink(missing_ok=True)
@@ -285,7 +286,7 @@ def _forget(run: Run, stem: str) -> None:
 
 def _write_times(run: Run, todo: list[Path]) -> None:
     rows = ["chapter,seconds"]
-    rows += [f"{path.stem},{_stamp(run, path.stem)['seconds']:.0f}" for path in todo]
+    rows += [f"{path.stem},{stamp_of(run, path.stem)['seconds']:.0f}" for path in todo]
     write_whole(run.out / "results" / "chapter_times.csv", "\n".join(rows) + "\n")
 
 

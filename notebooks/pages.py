@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,16 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import yaml
-from chapters import BuildError, Run, chapters, content_hash, files_below, toc_pages, write_whole
+from chapters import (
+    BuildError,
+    Run,
+    chapters,
+    content_hash,
+    files_below,
+    stamp_of,
+    toc_pages,
+    write_whole,
+)
 from check import faults
 
 PHOTOGRAPHS = ("cub", "tiny_imagenet", "clothing", "fashion", "living_things")
@@ -170,21 +180,42 @@ def fetch(root: Path, mirror: Path) -> None:
 
 
 def keep(run: Run) -> Path:
-    """Keeps the tables of a run, with their sidecars, under `book/results`.
+    """Keeps the tables of a run under `book/results`, each with the sidecar that tells its origin.
+
+    The sidecars are those of the chapters, with what only the builder knows: the command, which
+    chapter, and how long that took.
 
     Raises:
-        BuildError: if a table has no sidecar that says how it was made.
+        BuildError: if a table has no sidecar.
     """
     device = "" if run.device in ("auto", "cpu") else f"-{run.device}"
     target = run.root / "book" / "results" / f"{run.name}{device}"
+    kept = {}
+    for path in chapters(run.root):
+        stamp = stamp_of(run, path.stem)
+        for name in stamp["made"]:
+            table = run.out / name
+            if table.suffix != ".csv":
+                continue
+            if not table.with_suffix(".json").exists():
+                raise BuildError(f"{name} of {path.stem} has no sidecar: see t2v.tables.write")
+            note = json.loads(table.with_suffix(".json").read_text())
+            note["command"] = command_of(run)
+            note["chapter"] = str(path.relative_to(run.root))
+            note["seconds"] = note.get("seconds") or stamp["seconds"]
+            kept[table.name] = table.read_text()
+            kept[table.with_suffix(".json").name] = json.dumps(note, indent=1, ensure_ascii=False)
     target.mkdir(parents=True, exist_ok=True)
-    tables = [p for p in (run.out / "results").glob("*.csv") if p.name != "chapter_times.csv"]
-    for table in tables:
-        if not table.with_suffix(".json").exists():
-            raise BuildError(f"{table.relative_to(run.root)} has no sidecar: see t2v.tables.write")
     for old in target.glob("*.*"):
         old.unlink()
-    for table in tables:
-        for path in (table, table.with_suffix(".json")):
-            write_whole(target / path.name, path.read_text())
+    for name, text in kept.items():
+        write_whole(target / name, text if text.endswith("\n") else text + "\n")
     return target
+
+
+def command_of(run: Run) -> str:
+    """The command that keeps these tables again."""
+    options = {"LIBRARY": run.library, "SCALE": run.scale}
+    options |= {"SEED": run.seed} if run.seed else {}
+    options |= {"DEVICE": run.device} if run.device != "auto" else {}
+    return " ".join(["make results", *(f"{name}={value}" for name, value in options.items())])

@@ -194,18 +194,23 @@ def test_address_of_the_repository_comes_from_the_environment(
     assert config["html"]["use_edit_page_button"] == (address is not None)
 
 
-def test_kept_tables_have_sidecars_and_replace_older_ones(book):
+def test_kept_tables_replace_older_ones_and_say_how_they_were_made(book):
     rerun(book)
-    with pytest.raises(BuildError, match="no sidecar"):
+    with pytest.raises(BuildError, match="01_a.csv of 01_a has no sidecar"):
         pages.keep(book)
     target = book.root / "book" / "results" / "synthetic-smoke"
+    target.mkdir(parents=True)
     (target / "old.csv").write_text("1\n")
     for name in ("01_a", "02_b"):
-        (book.out / "results" / f"{name}.json").write_text("{}")
+        (book.out / "results" / f"{name}.json").write_text('{"limits": "none", "seconds": null}')
     assert pages.keep(book) == target
     assert sorted(p.name for p in target.iterdir()) == sorted(
         ["01_a.csv", "01_a.json", "02_b.csv", "02_b.json"]
     )
+    note = json.loads((target / "02_b.json").read_text())
+    assert note["command"] == "make results LIBRARY=synthetic SCALE=smoke"
+    assert note["chapter"] == "notebooks/02_b.ipynb" and note["limits"] == "none"
+    assert note["seconds"] >= 0
 
 
 def test_what_cannot_be_built_is_one_line_and_status_1(book, capsys):
