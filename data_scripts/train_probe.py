@@ -26,6 +26,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
+from data_scripts.probe_gauge import equalise
 from t2v.libraries import load_library
 from t2v.libraries.attributes import ATTRIBUTES
 from t2v.libraries.garments import draw_garments
@@ -169,15 +170,16 @@ def main(
     network = train(world, steps, seed)
     right = accuracies(network, world)
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_suffix(".partial")
+    temporary = out.with_name(f".{out.stem}.part.safetensors")
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, temporary)
-    temporary.chmod(0o644)
+    equalise(temporary)
     description = {
         "command": (
             f"python -m data_scripts.train_probe --steps {steps} --worlds {worlds} "
             f"--garments {garments} --seed {seed} --scale {scale}"
         ),
-        "what": "SyntheticNet of t2v.networks, with the fc it was trained with",
+        "what": "SyntheticNet of t2v.networks, with the fc it was trained with; "
+        "convolutions scaled by data_scripts.probe_gauge",
         "seeds of the worlds": list(range(seed, seed + max(worlds, 1))),
         "training images": int((~world.test).sum()),
         "held-out images": int(world.test.sum()),
