@@ -117,6 +117,12 @@ def test_notebooks_are_run_by_the_builder_and_not_by_the_book():
     assert CONFIG["only_build_toc_files"] is True
 
 
+def test_links_to_the_repository_are_not_switched_off_by_our_theme_options():
+    # without it Jupyter Book drops its own options, launch buttons among them, for ours
+    assert "html_theme_options" in CONFIG["sphinx"]["config"]
+    assert CONFIG["sphinx"]["recursive_update"] is True
+
+
 @pytest.mark.skipif(not KEPT, reason="no kept tables yet")
 def test_kept_tables_are_those_their_sidecars_describe():
     for path in KEPT:
