@@ -157,9 +157,9 @@ def main(
     out: Annotated[Path, typer.Option(help="weights; a .json is written beside")] = (
         SYNTHETIC_WEIGHTS
     ),
-    steps: Annotated[int, typer.Option(help=f"of {BATCH} pictures")] = 8000,
-    worlds: Annotated[int, typer.Option(help="phylogenies")] = 4,
-    garments: Annotated[int, typer.Option(help="pictures of garments")] = 16000,
+    steps: Annotated[int, typer.Option(help=f"of {BATCH} pictures")] = 3000,
+    worlds: Annotated[int, typer.Option(help="phylogenies")] = 2,
+    garments: Annotated[int, typer.Option(help="pictures of garments")] = 18000,
     seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = FIRST_SEED,
     scale: Annotated[str, typer.Option(help="of the phylogenies")] = "laptop",
 ) -> None:
