@@ -44,10 +44,16 @@ def pins(python: str, platform: str = "linux") -> dict[str, str]:
     return found
 
 
-def wanted() -> list[Requirement]:
-    groups = [PYPROJECT["dependencies"], *PYPROJECT["optional-dependencies"].values()]
-    every = [Requirement(text) for group in groups for text in group]
-    return [r for r in every if r.name != "t2v"]
+def wanted(extra: str = "dev") -> list[Requirement]:
+    """What `t2v[dev]`, which the lock is made for, asks for; extras inside extras included."""
+    found = [Requirement(text) for text in PYPROJECT["dependencies"]] if extra == "dev" else []
+    for requirement in map(Requirement, PYPROJECT["optional-dependencies"][extra]):
+        if requirement.name == "t2v":
+            for inner in sorted(requirement.extras):
+                found += wanted(inner)
+        else:
+            found.append(requirement)
+    return found
 
 
 @pytest.mark.parametrize("python", SUPPORTED)
