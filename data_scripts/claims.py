@@ -17,7 +17,8 @@ import pandas as pd
 import torch
 
 from t2v import evaluation, load_library, load_probe, tables
-from t2v.distances import distance_matrix
+from t2v.distances import DEFAULT_PRIOR, distance_matrix
+from t2v.evaluation import same_group_rate as same_group
 from t2v.store import embed_tasks, held_out_errors
 
 # claim: (what must hold, in words; the level its mean over seeds must reach)
@@ -30,8 +31,8 @@ CLAIMS = {
 }
 
 
-def measure(seed: int, scale: str) -> Iterator[tuple[str, float]]:
-    """Each claim's value in the world of one seed."""
+def measure(seed: int, scale: str, priors: list[float]) -> Iterator[tuple[str, float, float]]:
+    """Each claim, the prior of the distance, and its value in the world of one seed."""
     probe = load_probe("synthetic")
     parts, errors = {}, {}
     for name in ("phylogeny", "aviary", "wardrobe"):
@@ -42,17 +43,18 @@ def measure(seed: int, scale: str) -> Iterator[tuple[str, float]]:
     orders, birds, attributes = (parts[n] for n in ("phylogeny", "aviary", "wardrobe"))
     groups = {name: [e.group for e in part] for name, part in parts.items()}
 
-    among = evaluation.same_group_rate(distance_matrix(orders), groups["phylogeny"])
-    yield "phylogeny_same_class", among.rate
-    between = evaluation.same_group_rate(
-        distance_matrix(birds, orders), groups["aviary"], groups["phylogeny"]
-    )
-    yield "aviary_same_class", between.rate
-    worn = evaluation.same_group_rate(distance_matrix(attributes), groups["wardrobe"])
-    yield "wardrobe_times_chance", worn.rate / worn.chance
-    for name in ("phylogeny", "wardrobe"):
-        norms = [e.norm for e in parts[name]]
-        yield f"{name}_norm_error", evaluation.spearman_interval(norms, errors[name]).value
+    for prior in priors:
+        of_orders = distance_matrix(orders, prior=prior)
+        yield "phylogeny_same_class", prior, same_group(of_orders, groups["phylogeny"]).rate
+        of_birds = distance_matrix(birds, orders, prior=prior)
+        found = same_group(of_birds, groups["aviary"], groups["phylogeny"])
+        yield "aviary_same_class", prior, found.rate
+        found = same_group(distance_matrix(attributes, prior=prior), groups["wardrobe"])
+        yield "wardrobe_times_chance", prior, found.rate / found.chance
+        for name in ("phylogeny", "wardrobe"):
+            norms = [e.norm for e in parts[name]]
+            correlation = evaluation.spearman_interval(norms, errors[name]).value
+            yield f"{name}_norm_error", prior, correlation
 
 
 def main() -> None:
@@ -60,19 +62,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[100, 101, 102, 103, 104])
     parser.add_argument("--scale", default="laptop")
+    parser.add_argument("--priors", type=float, nargs="+", default=[DEFAULT_PRIOR])
     parser.add_argument("--out", type=Path, help="table to write (.csv)")
     arguments = parser.parse_args()
     started = time.time()
     rows = []
     for seed in arguments.seeds:
-        for claim, value in measure(seed, arguments.scale):
-            rows.append({"seed": seed, "claim": claim, "value": value, "level": CLAIMS[claim][1]})
-            print(f"seed {seed}  {claim:24} {value:6.3f}", flush=True)
-    frame = pd.DataFrame(rows)
+        for claim, prior, value in measure(seed, arguments.scale, arguments.priors):
+            level = CLAIMS[claim][1]
+            rows.append([seed, claim, value, level, prior])
+            print(f"seed {seed}  {claim:24} prior {prior:<5g} {value:6.3f}", flush=True)
+    frame = pd.DataFrame(rows, columns=["seed", "claim", "value", "level", "prior"])
     if len(arguments.seeds) > 1:
-        for claim, (words, level) in CLAIMS.items():
-            mean = evaluation.mean_interval(frame.value[frame.claim == claim])
-            print(f"{words}: {mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}], level {level}")
+        for (claim, prior), part in frame.groupby(["claim", "prior"], sort=False):
+            mean, (words, level) = evaluation.mean_interval(part.value), CLAIMS[claim]
+            print(
+                f"{words}, prior {prior:g}: {mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}], "
+                f"level {level}"
+            )
     if arguments.out:
         tables.write(
             frame,
@@ -85,6 +92,7 @@ def main() -> None:
                 },
                 "value": {"unit": "share, ratio or rank correlation", "meaning": "measured"},
                 "level": {"unit": "as value", "meaning": "what the mean over seeds must reach"},
+                "prior": {"unit": "layer means", "meaning": "of the distance; norms have none"},
             },
             limits="synthetic worlds; the probe was trained on worlds of other seeds",
             seed=arguments.seeds,

@@ -274,7 +274,9 @@ def _stack(
     elif objects:
         base = np.array([e.trivial for e in given], dtype=np.float64)
     if prior is None:
-        prior = DEFAULT_PRIOR if objects else 0.0
+        # a robust embedding has its prior in it
+        robust = any(_spec(e, "estimator") == "robust" for e in objects)
+        prior = DEFAULT_PRIOR if objects and not robust else 0.0
     if not prior >= 0:
         raise InputError(f"prior={prior}: expected a number of trivial embeddings >= 0")
     if prior > 0:

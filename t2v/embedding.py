@@ -15,11 +15,13 @@ import torch
 from rich.progress import track
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
+from torch import nn
 
 from t2v.errors import FileError, InputError
 from t2v.fisher import filter_fisher
 from t2v.head import fit_head
 from t2v.probe import Probe
+from t2v.robust import RobustFisher, robust_fisher
 from t2v.task import Task
 
 FORMAT = "t2v.embedding/1"
@@ -119,6 +121,7 @@ def task2vec(
     max_images: int | None = None,
     batch_size: int | None = None,
     weight_decay: float | str = "auto",
+    beta: float | None = None,
     progress: bool = False,
 ) -> Embedding:
     """The embedding of a task: a head on the probe, then the Fisher of the probe's filters.
@@ -128,13 +131,16 @@ def task2vec(
         probe: see `load_probe`.
         estimator: "exact", "sketch" or "sample" (see `filter_fisher`), "auto": exact up to
             `passes` classes, else the sketch, so that the cost is at most `passes` backward passes
-            per image; "robust": the paper's variational estimator (Sect. 2.1).
+            per image; "robust": the paper's variational estimator (Sect. 2.1), whose `fisher` is
+            βΛ, the floor βλ² that is its `trivial` included.
         passes: backward passes per image of "sketch" and "sample".
         seed: of everything random.
         max_images: if given, at most so many training images, drawn as even over the classes as
             they allow.
         batch_size: images at once; default: by a memory budget.
         weight_decay: of the head, see `fit_head`.
+        beta: of "robust", see `robust_fisher`; default: where prior and Fisher count about the
+            same in the median layer, by one pass of the sketch.
         progress: show a progress bar.
 
     Raises:
@@ -156,6 +162,20 @@ def task2vec(
     if estimator == "auto":
         estimator = "exact" if task.num_classes <= passes else "sketch"
     network = probe.with_head(head)
+    spec = {
+        "estimator": estimator,
+        "passes": task.num_classes if estimator == "exact" else passes,
+        "seed": seed,
+        "classes": task.num_classes,
+        "weight_decay": head.weight_decay,
+        "gradient_norm": head.gradient_norm,
+    }
+    if estimator == "robust":
+        robust = _robust(network, probe, train, beta, seed)
+        spec |= {"beta": robust.beta, "passes": None}
+        fisher = {layer: robust.beta * v.numpy() for layer, v in robust.items()}
+        floor = {layer: robust.beta * value for layer, value in robust.prior.items()}
+        return _embedding(task, train, probe, fisher, spec, floor)
     generator = torch.Generator(device=probe.device).manual_seed(seed)
     per_layer: dict[str, np.ndarray] = {}
     chunks = torch.arange(len(train)).split(CHUNK)
@@ -172,15 +192,28 @@ def task2vec(
         for layer, values in of_chunk.items():
             share = values.cpu().numpy() * (len(chunk) / len(train))
             per_layer[layer] = per_layer.get(layer, 0) + share
-    spec = {
-        "estimator": estimator,
-        "passes": task.num_classes if estimator == "exact" else passes,
-        "seed": seed,
-        "classes": task.num_classes,
-        "weight_decay": head.weight_decay,
-        "gradient_norm": head.gradient_norm,
-    }
     return _embedding(task, train, probe, per_layer, spec)
+
+
+def _robust(
+    network: nn.Module, probe: Probe, train: Task, beta: float | None, seed: int
+) -> RobustFisher:
+    images = probe.preprocess(train.images)
+    if beta is None:
+        fisher = filter_fisher(
+            network, images, estimator="sketch", generator=torch.Generator().manual_seed(seed)
+        )
+        power = {n: float(network.get_submodule(n).weight.square().mean()) for n in fisher}
+        beta = 2 * float(np.median([power[n] * float(v.mean()) for n, v in fisher.items()]))
+    return robust_fisher(
+        network,
+        images,
+        train.labels.to(probe.device),
+        beta=beta,
+        noise="flipout",
+        head=probe.head_at,
+        generator=torch.Generator().manual_seed(seed),
+    )
 
 
 def domain2vec(
@@ -205,12 +238,18 @@ def domain2vec(
 
 
 def _embedding(
-    task: Task, train: Task, probe: Probe, per_layer: dict[str, np.ndarray], spec: dict[str, Any]
+    task: Task,
+    train: Task,
+    probe: Probe,
+    per_layer: dict[str, np.ndarray],
+    spec: dict[str, Any],
+    trivial: dict[str, float] | None = None,
 ) -> Embedding:
     ends = np.cumsum([0, *map(len, per_layer.values())]).tolist()
+    trivial = trivial or {layer: values.mean() for layer, values in per_layer.items()}
     return Embedding(
         fisher=np.concatenate(list(per_layer.values())),
-        trivial=np.concatenate([np.full(len(v), v.mean()) for v in per_layer.values()]),
+        trivial=np.concatenate([np.full(len(v), trivial[n]) for n, v in per_layer.items()]),
         layers={name: slice(a, b) for name, a, b in zip(per_layer, ends, ends[1:], strict=False)},
         name=task.name,
         lineage=task.lineage,

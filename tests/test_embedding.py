@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
+from scipy import stats
 
-from t2v import Embedding, FileError, InputError, domain2vec, filter_fisher, fit_head, task2vec
+from t2v import (
+    Embedding,
+    FileError,
+    InputError,
+    distance_matrix,
+    domain2vec,
+    filter_fisher,
+    fit_head,
+    task2vec,
+)
 from t2v.embedding import CHUNK
 from tests.small import small_probe, small_task
 
@@ -127,6 +137,21 @@ def test_a_failed_save_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         embedding.save(tmp_path / "e.safetensors")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_robust_embedding_is_the_fisher_on_a_floor():
+    task, probe = small_task(count=90), small_probe()
+    plain, robust = task2vec(task, probe), task2vec(task, probe, estimator="robust")
+    assert robust.spec["beta"] > 0
+    for layer in robust.layers.values():
+        assert np.ptp(robust.trivial[layer]) == 0
+        assert (robust.trivial[layer] > 0).all()
+    # the closed form to second order; noise as large as the weights is beyond it
+    assert stats.spearmanr(plain.fisher[6:], robust.fisher[6:]).statistic > 0.6
+    # it has its prior in it: the default distance adds none
+    other = task2vec(small_task(count=90, seed=1), probe, estimator="robust")
+    both = distance_matrix([robust, other])
+    np.testing.assert_array_equal(both, distance_matrix([robust, other], prior=0))
 
 
 def test_bad_arguments_and_tasks_are_named():
