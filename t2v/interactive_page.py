@@ -2,8 +2,7 @@
 
 # ruff: noqa: E501
 
-PAGE = r"""\
-<div class="t2v-maps">
+PAGE = r"""<div class="t2v-maps">
 <style>
 .t2v-maps {
   background: #fff;
@@ -83,8 +82,8 @@ PAGE = r"""\
   text-decoration: underline;
   cursor: pointer;
 }
-.t2v-maps .words .far {
-  color: #57606a;
+.t2v-maps .t2v-far {
+  color: #57606a !important;
   font-size: 13px;
 }
 .t2v-maps .shots {
@@ -107,6 +106,9 @@ PAGE = r"""\
   border-radius: 4px;
   background: none;
   filter: none;
+}
+.t2v-maps figcaption, .t2v-maps p, .t2v-maps strong, .t2v-maps label {
+  color: #1f2328 !important;
 }
 .t2v-maps .credit {
   font-size: 12px;
@@ -200,7 +202,7 @@ PAGE = r"""\
       of[i].forEach(([j, distance], turn) => {
         if (turn) line.append(", ");
         add(line, "button", data.names[j], { type: "button" }).addEventListener("click", () => choose(j));
-        add(line, "span", ` (${data.groups[j]}, ${distance.toFixed(3)})`, { class: "far" });
+        add(line, "span", ` (${data.groups[j]}, ${distance.toFixed(3)})`, { class: "t2v-far" });
       });
     });
     (data.pictures[i] || []).forEach(([caption, number]) => {
@@ -208,7 +210,7 @@ PAGE = r"""\
       add(figure, "img", "", { src: data.pool[number], alt: `A picture of the class ${caption}.` });
       add(figure, "figcaption", caption);
     });
-    if (!data.pictures[i]) add(shots, "p", "No pictures: their licence does not allow them here.", { class: "far" });
+    if (!data.pictures[i]) add(shots, "p", "No pictures: their licence does not allow them here.", { class: "t2v-far" });
     if (window.Plotly) plots.forEach((plot, p) => {
       const points = data.panels[p].points, near = (data.nearest[data.panels[p].title] || [])[i] || [];
       const rings = [near.map(([j]) => points[j]), [points[i]]];
