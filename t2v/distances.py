@@ -23,7 +23,7 @@ from t2v.pairs import Array, divergence_matrix, paired_symmetric, symmetric_matr
 ALPHA = 0.15
 """Weight of the distance to the trivial task, as the paper sets it for ResNet-34 on ImageNet."""
 
-DEFAULT_PRIOR = 0.0
+DEFAULT_PRIOR = 0.3
 """Multiples of the trivial embedding added to every embedding; 0 is the paper's exact form."""
 
 KINDS = (

@@ -26,7 +26,7 @@ from t2v.row_norms import RowNorms, kept_bytes, shared_row_norms
 ESTIMATORS = ("exact", "sketch", "sample")
 
 # Bytes of activations held at once when `batch_size` is None: on the CPU, and as a share of a GPU.
-CPU_BUDGET = 512 * 2**20
+CPU_BUDGET = 128 * 2**20  # more is slower: caches
 GPU_SHARE = 0.25
 
 
@@ -65,7 +65,7 @@ def filter_fisher(
         passes: Backward passes per image for ``"sketch"`` and ``"sample"``.
         generator: Source of the random signs and labels; None uses torch's global one. The draws
             do not depend on `batch_size`.
-        batch_size: Images at once; None fits a memory budget (512 MiB of activations on the CPU, a
+        batch_size: Images at once; None fits a memory budget (128 MiB of activations on the CPU, a
             quarter of the memory on a GPU). The result does not depend on it beyond rounding.
         layers: Names of the convolutions wanted; None means all.
 
