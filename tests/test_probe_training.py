@@ -136,10 +136,10 @@ def test_training_is_repeatable_and_learns():
     targets = torch.stack([worn.values["colour"]], 1)
     test = torch.arange(448) >= 384
     world = World(draw_garments(worn), targets, [len(ATTRIBUTES["colour"])], test)
-    first, again = train(world, 24, 3), train(world, 24, 3)
+    first, again = train(world, 40, 3), train(world, 40, 3)
     for name, value in first.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
-    assert accuracies(first, world)[0] > 0.35  # chance is 1/6
+    assert accuracies(first, world)[0] > 0.5  # chance is 1/6
 
 
 def distances(probe, tasks) -> np.ndarray:
@@ -168,5 +168,5 @@ def test_a_retrained_probe_gives_the_same_map_of_tasks(tmp_path):
     one = distances(load_probe("synthetic", device="cpu"), tasks)
     other = distances(load_probe("synthetic", weights=path, device="cpu"), tasks)
     correlation, p_value = mantel(one, other, 199, 0)
-    assert p_value < 0.01
-    assert correlation > 0.5
+    # of maps that have nothing to do with each other, one in a hundred agrees so well
+    assert p_value < 0.01, f"rank correlation {correlation:.2f}"
