@@ -323,7 +323,8 @@ def _root_times(p: Tensor, weights: Tensor) -> Tensor:
     """
     s = p.flip(1).cumsum(1).flip(1)
     q = torch.cat([s[:, 1:], torch.zeros_like(s[:, :1])], 1)
-    scaled = weights * torch.where(q > 0, p / (q * s), 0).sqrt()
+    # a column whose later classes have less than 1e-200 says nothing, and would overflow
+    scaled = weights * torch.where(q > 1e-200, p / s / q, 0).sqrt()
     before = torch.cat([torch.zeros_like(s[:, :1]), scaled.cumsum(1)[:, :-1]], 1)
     return scaled * q - p * before
 

@@ -437,3 +437,15 @@ def test_cuda_agrees_with_the_definition(name):
         for net in (network, network.cpu())
     ]
     assert relative_error(*sketches) < 1e-6  # the same signs on both devices
+
+
+def test_a_head_beyond_doubt_gives_zeros_not_nans():
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 6)
+    )
+    images = torch.randn(3, 3, 8, 8)
+    for factor in (1e1, 1e2, 1e3, 1e3):  # up to 1e9 in all: probabilities down to denormal, then 0
+        network[-1].weight.data *= factor
+        for estimator in ("exact", "sketch"):
+            assert filter_fisher(network, images, estimator=estimator)["0"].isfinite().all()
