@@ -14,7 +14,7 @@ from torch import Tensor
 
 from t2v.errors import InputError
 
-SIZE = 2.0  # of every head, per class; chosen on worlds 0 to 4, see the chapter on distances
+SIZE = 2.0  # of every head, per class; chosen on world 0, see the chapter on distances
 WEIGHT_DECAYS = (1e-5, 1e2)  # where the weight decay that gives this size is sought
 
 
