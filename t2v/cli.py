@@ -1,4 +1,4 @@
-"""The command line: `t2v embed` and `t2v distances`."""
+"""The command line: `t2v embed`, `t2v distances`, `t2v zoo ...` and `t2v recommend`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from t2v import cli_zoo
+from t2v.cli_options import Device, ImageSize, Pictures, ProbeName, Seed, Weights, read_task
 from t2v.errors import FileError, InputError
 
 app = typer.Typer(
-    help="Task2Vec: embed visual tasks and tell how alike they are.",
+    help="Task2Vec: embed visual tasks, tell how alike they are, choose an expert.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -23,34 +25,26 @@ app = typer.Typer(
 
 @app.command()
 def embed(
-    folder: Annotated[
-        Path, typer.Argument(help="Pictures, one sub-folder per class; or a CSV: path, label.")
-    ],
+    folder: Pictures,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Default: NAME.safetensors.")
     ] = None,
-    probe: Annotated[
-        str, typer.Option(help="'synthetic' or a torchvision classifier.")
-    ] = "resnet34",
-    weights: Annotated[
-        Path | None, typer.Option(help="State dict, .safetensors or .pth; default: torchvision's.")
-    ] = None,
-    image_size: Annotated[int | None, typer.Option(help="Pixels; default 224.", min=16)] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    probe: ProbeName = "resnet34",
+    weights: Weights = None,
+    image_size: ImageSize = None,
+    device: Device = "auto",
     max_images: Annotated[
         int | None, typer.Option(help="Use at most so many, evenly over classes.", min=2)
     ] = None,
     estimator: Annotated[str, typer.Option(help="auto, exact, sketch, sample or robust.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Embed a folder of pictures as a task."""
     from t2v.embedding import task2vec
     from t2v.probe import load_probe
-    from t2v.task import Task
 
     network = load_probe(probe, weights, image_size, device)
-    read = Task.from_csv if folder.suffix == ".csv" else Task.from_folder
-    task = read(folder, size=network.image_size)
+    task = read_task(folder, network)
     output = output or Path(f"{task.name}.safetensors")
     if not (output.parent or Path()).is_dir():
         raise FileError(f"{output}: its folder does not exist")
@@ -102,6 +96,10 @@ def distances(
     for name, row in zip(names, matrix, strict=True):
         table.add_row(name, *(f"{value:.3f}" for value in row))
     Console().print(table)
+
+
+app.add_typer(cli_zoo.app, name="zoo")
+app.command()(cli_zoo.recommend)
 
 
 def _unique(names: list[str]) -> list[str]:
