@@ -1,0 +1,45 @@
+"""HOG: features of a picture that nothing was learnt for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from t2v.task import ImageSource
+
+
+@dataclass(frozen=True)
+class Hog:
+    """Histograms of oriented gradients (Dalal & Triggs 2005): an extractor that learnt nothing.
+
+    Attributes:
+        image_size: pictures are brought to this many pixels, 6 x 6 cells of 9 directions.
+    """
+
+    image_size: int
+    name = "HOG"
+
+    @property
+    def sha256(self) -> str:
+        """Of the parameters and the version of scikit-image."""
+        import skimage
+
+        return hashlib.sha256(repr((self, skimage.__version__)).encode()).hexdigest()
+
+    def features(self, images: Tensor | ImageSource) -> Tensor:
+        """float32 `[N, 900]` of uint8 `[N, 3, h, w]` or a source of uint8 `[3, h, w]`."""
+        from skimage.feature import hog
+        from torchvision.transforms.v2 import functional as tv
+
+        size, rows = self.image_size // 6 * 6, []
+        for i in range(len(images)):
+            image = images[i]
+            if tuple(image.shape[-2:]) != (size, size):
+                image = tv.center_crop(tv.resize(image, [size], antialias=True), [size, size])
+            pixels, cell = image.permute(1, 2, 0).numpy(), (size // 6,) * 2
+            rows.append(hog(pixels, 9, cell, cells_per_block=(2, 2), channel_axis=-1))
+        return torch.tensor(np.array(rows), dtype=torch.float32)
