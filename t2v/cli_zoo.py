@@ -60,10 +60,11 @@ def add(
         raise InputError(f"{what}: say by --task on which pictures this expert was trained")
     read = read_task(what if task is None else task, generic, name)
     if task is None:
-        expert = zoo.train(directory, read, generic, steps, seed, progress=True)
+        expert = zoo.train(directory, read, generic, steps, seed, Console().is_terminal)
     else:
         expert = zoo.read_expert(what, read, network or generic.name, generic)
-    embedding = task2vec(read, generic, seed=seed, max_images=max_images, progress=True)
+    options = {"max_images": max_images, "progress": Console().is_terminal}
+    embedding = task2vec(read, generic, seed=seed, **options)
     entry = zoo.add(directory, name, expert, embedding)
     _say(
         f"{entry.folder}: expert of {len(read)} images, {read.num_classes} classes "
@@ -77,7 +78,7 @@ def list_(directory: Directory) -> None:
     from t2v import zoo
 
     table = Table(title=str(directory))
-    for column in ("expert", "images", "classes", "probe of the embedding", "MB"):
+    for column in ("expert", "images embedded", "classes", "with", "MB"):
         table.add_column(column, justify="left" if column == "expert" else "right")
     for entry in zoo.entries(directory):
         spec = entry.embedding.spec
@@ -129,7 +130,7 @@ def recommend(
     network = _probe(zoo_directory, probe, weights, image_size, device)
     zoo.check_probe(entries[0].embedding, network)
     task = read_task(folder, network).balanced(max_images, seed)
-    options = {"seed": seed, "progress": not as_json}
+    options = {"seed": seed, "progress": Console().is_terminal and not as_json}
     halves = zoo.embed_halves(task, network, splits, **options)
     target = task2vec(task, network, **options)
     found = rank(target, [entry.embedding for entry in entries], halves)

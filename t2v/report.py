@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from t2v.distances import ALPHA
 from t2v.errors import FileError
 from t2v.recommendation import Recommendation, next_steps, verdict
 
@@ -95,15 +96,15 @@ def page(found: Recommendation, *, top: int, facts: str) -> str:
         + escape(facts)
     )
     legend = (
-        "Distance: asymmetric, α = 0.15; small is good, and below 0 is possible. Symmetric: 0 for "
-        "the same task, 1 for tasks that have nothing in common."
+        f"Distance: asymmetric, α = {ALPHA}; small is good, and below 0 is possible. Symmetric: 0 "
+        "for the same task, 1 for tasks that have nothing in common."
     )
     if found.halves:
         legend += (
             f" ±: standard deviation over {found.halves} halves of the pictures, each embedded "
             "anew. Nearest in: share of these halves in which the expert comes first. Two halves "
-            f"of your own task are {found.self_distance:.3f} apart (symmetric): nothing finer than "
-            "that can be told."
+            f"of your own task are {found.self_distance:.3f} apart (symmetric): a task as near as "
+            "that cannot be told from yours."
         )
     if np.isfinite(found.zoo_distance):
         legend += f" The zoo's tasks are usually {found.zoo_distance:.3f} from each other."
