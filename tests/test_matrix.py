@@ -1,0 +1,193 @@
+"""The error matrix: against one task and expert at a time; each cell once, also after a kill."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from t2v import FileError, InputError, matrix
+from t2v.classifiers import WEIGHT_DECAY
+from t2v.experts import Expert, hog_expert
+from t2v.matrix import ErrorMatrix, error_matrix
+from tests.small import small_probe, small_task
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path / "cache"))
+
+
+def small_tasks(count=3):
+    """A fifth of the labels are drawn at random, so that no error is 0."""
+    tasks = []
+    for i in range(count):
+        task = small_task(f"t{i}", seed=i, count=60 + 10 * i, classes=2 + i)
+        generator = torch.Generator().manual_seed(i)
+        drawn = torch.randint(2 + i, (len(task),), generator=generator)
+        noisy = torch.rand(len(task), generator=generator) < 0.2
+        tasks.append(dataclasses.replace(task, labels=torch.where(noisy, drawn, task.labels)))
+    return tasks
+
+
+def small_experts(count=3):
+    return [Expert(f"e{i}", small_probe(i)) for i in range(count)]
+
+
+def same(a, b):
+    return all(
+        np.array_equal(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(a)
+    )
+
+
+@pytest.fixture
+def count(monkeypatch):
+    """What is computed: features by (expert, number of images), classifiers by number of cells."""
+    seen = {"features": [], "cells": []}
+    features, errors = matrix._features_of, matrix._errors
+
+    def counted_features(item):
+        seen["features"].append((item[0].sha256, len(item[1])))
+        return features(item)
+
+    def counted_errors(item):
+        seen["cells"].append(len(item[1]))
+        return errors(item)
+
+    monkeypatch.setattr(matrix, "_features_of", counted_features)
+    monkeypatch.setattr(matrix, "_errors", counted_errors)
+    return seen
+
+
+def by_sklearn(task, expert):
+    """One classifier on one expert, by sklearn, tested image by image."""
+    x = expert.extractor.features(task.images).double().numpy()
+    y, test = task.labels.numpy(), task.test.numpy()
+    x = (x - x[~test].mean(0)) / np.sqrt(np.mean(np.square(x[~test])))
+    share = 1 / (task.num_classes * np.bincount(y[~test])[y[~test]])
+    # of two classes sklearn keeps the difference of the logits: half the penalty
+    decay = WEIGHT_DECAY / (2 if task.num_classes == 2 else 1)
+    model = LogisticRegression(C=1 / decay, tol=1e-8, solver="newton-cg", max_iter=500)
+    wrong = model.fit(x[~test], y[~test], sample_weight=share).predict(x[test]) != y[test]
+    return np.mean([wrong[y[test] == k].mean() for k in np.unique(y[test])])
+
+
+def test_cells_are_those_of_one_task_and_expert_at_a_time():
+    tasks, experts = small_tasks(), small_experts()
+    found = error_matrix(tasks, experts, jobs=1)
+    assert found.tasks == ("t0", "t1", "t2") and found.experts == ("e0", "e1", "e2")
+    assert found.errors.dtype == np.float64 and found.errors.shape == (3, 3)
+    for t, task in enumerate(tasks):
+        for m, expert in enumerate(experts):
+            assert found.errors[t, m] == pytest.approx(by_sklearn(task, expert), abs=1e-12)
+    assert 0 < found.errors.min() < found.errors.max() < 0.5
+
+
+def test_what_is_known_is_not_computed_again(count):
+    tasks, experts = small_tasks(), small_experts()
+    first = error_matrix(tasks[:2], experts[:2], jobs=1)
+    assert sum(count["cells"]) == 4 and len(count["features"]) == 4
+    assert same(error_matrix(tasks[:2], experts[:2], jobs=1), first)
+    assert sum(count["cells"]) == 4 and len(count["features"]) == 4
+    whole = error_matrix(tasks, experts, jobs=1)
+    assert sum(count["cells"]) == 9 and len(count["features"]) == 9
+    np.testing.assert_array_equal(whole.errors[:2, :2], first.errors)
+
+
+def test_tasks_on_the_same_images_share_features(count):
+    task = small_task()
+    other = dataclasses.replace(task, name="turned", labels=task.labels.flip(0))
+    equal = dataclasses.replace(task, name="copy", images=task.images.clone())
+    error_matrix([task, other, equal], small_experts(2), jobs=1)
+    assert len(count["features"]) == 2 and count["cells"] == [2, 2, 2]
+
+
+def test_changed_tasks_experts_and_sources_are_computed_anew(count, monkeypatch):
+    task, expert = small_task(), small_experts(1)[0]
+    error_matrix([task], [expert], jobs=1)
+    larger = dataclasses.replace(expert.extractor, image_size=16)
+    error_matrix([task], [dataclasses.replace(expert, extractor=larger)], jobs=1)
+    assert len(count["cells"]) == 2 and len(count["features"]) == 2
+    error_matrix([dataclasses.replace(task, test=~task.test)], [expert], jobs=1)
+    assert len(count["cells"]) == 3 and len(count["features"]) == 2
+    monkeypatch.setattr(matrix, "sources", lambda *names, what=(): f"other {hash(what)}")
+    error_matrix([task], [expert], jobs=1)
+    assert len(count["cells"]) == 4 and len(count["features"]) == 3
+
+
+def test_a_damaged_store_is_refused(tmp_path):
+    store = tmp_path / "cells.sqlite"
+    store.write_text("not a database, but long enough to be taken for one" * 10)
+    with pytest.raises(FileError, match="not a store of cells"):
+        error_matrix([small_task()], small_experts(1), jobs=1, store=store)
+
+
+def test_processes_and_batches_give_the_same(tmp_path, monkeypatch):
+    tasks, experts = small_tasks(), small_experts()
+    alone = error_matrix(tasks, experts, jobs=1)
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path / "other"))
+    monkeypatch.setattr(matrix, "BATCH", 1)  # one classifier at a time
+    assert same(error_matrix(tasks, experts, jobs=1), alone)
+
+
+def test_black_boxes_with_other_features_stand_beside_networks():
+    pytest.importorskip("skimage")
+    tasks, experts = small_tasks(2), [small_experts(1)[0], hog_expert(12)]
+    found = error_matrix(tasks, experts, jobs=1)
+    assert found.errors[1, 1] == pytest.approx(by_sklearn(tasks[1], experts[1]), abs=1e-12)
+
+
+def test_own_and_overlap():
+    options = {"lineage": ("life", "birds"), "held_out": 0.3}
+    owls, crows = (small_task(name, seed=i, **options) for i, name in enumerate(["owls", "crows"]))
+    owls = dataclasses.replace(owls, classes=("a", "b", "c"))
+    crows = dataclasses.replace(crows, classes=("d", "e", "f"))
+    red = dataclasses.replace(
+        small_task("red", classes=2), classes=("not red", "red"), lineage=("wardrobe", "red")
+    )
+    probe, life = small_probe(), ("life", "birds")
+    experts = [
+        Expert("owls", probe, classes=("a", "b", "c"), lineage=life, task="owls"),
+        Expert("birds", probe, classes=("c", "d"), lineage=("life",), task="birds"),
+        Expert("colour", probe, classes=("red", "blue"), lineage=("wardrobe", "colour")),
+        Expert("not", probe, classes=("not red", "x"), lineage=("wardrobe",)),
+        Expert("elsewhere", probe, classes=("a", "red"), lineage=("photographs",), task="owls"),
+        Expert("generic", probe),
+    ]
+    found = error_matrix([owls, crows, red], experts, jobs=1)
+    assert found.own.tolist() == [[True] + [False] * 5, [False] * 6, [False] * 6]
+    assert found.overlap.tolist() == [
+        [True, True, False, False, False, False],
+        [False, True, False, False, False, False],
+        [False, False, True, False, False, False],
+    ]
+
+
+def test_parts_of_a_matrix():
+    errors = np.arange(6.0).reshape(2, 3) / 10
+    flags = np.array([[True, False, False], [False, False, True]])
+    whole = ErrorMatrix(("a", "b"), ("x", "y", "z"), errors, flags, ~flags)
+    np.testing.assert_array_equal(whole.column("y"), [0.1, 0.4])
+    part = whole.without("x", "y").of([1])
+    assert part.tasks == ("b",) and part.experts == ("z",)
+    assert part.errors.tolist() == [[0.5]] and part.own.tolist() == [[True]]
+    assert part.overlap.tolist() == [[False]]
+    with pytest.raises(InputError, match="expert 'w': not one of x, y, z"):
+        whole.column("w")
+
+
+def test_tasks_and_experts_that_cannot_be_used_are_named():
+    task, experts = small_task(), small_experts(1)
+    with pytest.raises(InputError, match="'blots' holds no images out"):
+        error_matrix([dataclasses.replace(task, test=None)], experts, jobs=1)
+    with pytest.raises(InputError, match="'blots': its `test` mask"):
+        error_matrix([dataclasses.replace(task, test=task.test & False)], experts, jobs=1)
+    with pytest.raises(InputError, match="'blots': each of 2 or more classes"):
+        error_matrix([dataclasses.replace(task, test=task.labels == 1)], experts, jobs=1)
+    experts[0].extractor.network.conv1.weight[0] = float("nan")
+    with pytest.raises(InputError, match="expert 'e0': features of task 'blots' are not finite"):
+        error_matrix([task], experts, jobs=1)
