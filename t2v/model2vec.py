@@ -1,0 +1,289 @@
+r"""MODEL2VEC: experts in the space of tasks, moved to where they are good (Sect. 4, Supp. C.3).
+
+Expert j is the embedding $m_j = F_j + b_j$ of its training task plus a bias that is learnt, from
+the errors of all experts on other tasks, so that a task's distance to its best expert becomes the
+smallest: with $d_{ij} = d_{asym}(t_i, m_j)$, cross entropy between softmax$(-γ d_i)$ and the soft
+labels softmax$(-20\,(e_i - \bar e_i)/\mathrm{std}(e_i))$, by Adam. An expert whose training is not
+known is learnt from the errors alone ($F_j = 0$).
+
+What the paper leaves open is settled here as follows.
+
+- *Start.* All biases are 0: before learning, MODEL2VEC ranks as asymmetric Task2Vec does. Tasks and
+  experts have the distances' prior, $F + $ prior · trivial; where $F_j = 0$ only the prior is left,
+  of the mean task's trivial embedding, so a black box starts as the trivial task itself.
+- *Units.* Every layer is divided by its mean over tasks and experts. No distance changes by that,
+  and a step of Adam (.05) becomes the same small part of a typical filter in every layer.
+- *Positive.* A distance needs $m_j ≥ 0$. After every step $m_j$ is put back to at least `LEAST`
+  layer means: the bias stays what the paper calls it, an addition, and is 0 wherever nothing was
+  learnt, which is not so for a bias inside an exponential or softplus.
+- *Temperature.* γ starts where the cross entropy of the training tasks is least at $b = 0$, and is
+  learnt with the biases (as log γ, so that it stays positive).
+- *Epochs.* The paper stops after 81, chosen we do not know on what. Here the training tasks alone
+  decide, by cross-validation among them: the fewest epochs, 0 included, after which the tasks held
+  out were served as well as after the best number, but for one standard error of the difference
+  (Breiman et al. 1984, §3.4.3). Where there is nothing to learn, nothing is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from t2v.distances import ALPHA, DEFAULT_PRIOR
+from t2v.errors import InputError
+from t2v.evaluation import errors_of, nearest_eligible, relative_increases
+from t2v.pairs import paired_symmetric, symmetric_matrix
+from t2v.selection import Query, Ranking, ranked
+
+Array = NDArray[np.float64]
+
+SHARPNESS = 20.0  # of the soft labels (C.3)
+LEARNING_RATE = 0.05  # C.3
+WEIGHT_DECAY = 5e-4  # C.3
+MOST_EPOCHS = 40
+FOLDS = 3  # of the training tasks, to choose the number of epochs
+LEAST = 1e-3  # layer means
+
+
+@dataclass(frozen=True, eq=False)
+class Model2Vec:
+    """Experts as points in the space of tasks.
+
+    Attributes:
+        models: float64 `[M, F]`, the experts' m, in units of `scale`.
+        trivial: `[M, F]`, their trivial embeddings in these units.
+        scale: `[F]`, mean of each layer.
+        prior: of the distance.
+        alpha: likewise.
+        gamma: what the softmax multiplies distances by.
+        epochs: that were learnt.
+        curve: `[MOST_EPOCHS + 1]`, mean relative error increase on held-out training tasks after
+            so many epochs; empty if the number was given.
+    """
+
+    models: Array
+    trivial: Array
+    scale: Array
+    prior: float
+    alpha: float
+    gamma: float
+    epochs: int
+    curve: Array
+
+    @classmethod
+    def fit(
+        cls,
+        embeddings: Sequence[Any],
+        errors: ArrayLike,
+        experts: Sequence[Any] | None = None,
+        eligible: ArrayLike | None = None,
+        *,
+        epochs: int | None = None,
+        prior: float = DEFAULT_PRIOR,
+        alpha: float = ALPHA,
+        floor: ArrayLike = 0.0,
+    ) -> Model2Vec:
+        """Learn where the experts are.
+
+        Args:
+            embeddings: of R training tasks.
+            errors: `[R, M]`, of the experts on these, in [0, 1].
+            experts: M embeddings of the experts' training tasks, `None` where unknown; `None`: all
+                unknown.
+            eligible: bool `[R, M]`; other errors are not looked at. `None`: all.
+            epochs: `None`: chosen by cross-validation among the training tasks; 0: no bias.
+            prior: see `distance_matrix`.
+            alpha: likewise.
+            floor: see `relative_increases`.
+
+        Raises:
+            InputError: shapes that do not fit, or fewer than two tasks with two eligible experts.
+        """
+        errors = np.asarray(errors, dtype=np.float64)
+        experts = [None] * errors.shape[-1] if experts is None else list(experts)
+        may = np.ones(errors.shape, bool) if eligible is None else np.asarray(eligible, bool)
+        if errors.shape != (len(embeddings), len(experts)) or may.shape != errors.shape:
+            raise InputError(
+                f"errors: expected {len(embeddings)} tasks by {len(experts)} experts; "
+                f"got {errors.shape}, eligible {may.shape}"
+            )
+        usable = np.flatnonzero(may.sum(1) > 1)
+        if len(usable) < 2:
+            raise InputError("MODEL2VEC: needs two tasks with at least two eligible experts each")
+        tasks = np.array([e.fisher + prior * e.trivial for e in embeddings])[usable]
+        flat = np.mean([e.trivial for e in embeddings], axis=0)
+        trivial = np.array([flat if e is None else e.trivial for e in experts])
+        own = [0 * flat if e is None else e.fisher for e in experts]
+        start = np.array(own) + prior * trivial
+        scale = _layer_means(np.concatenate([tasks, start]), embeddings[0].layers)
+        floor = np.broadcast_to(np.asarray(floor, float), len(errors))[usable]
+        problem = _Problem(
+            tasks / scale, np.maximum(start / scale, LEAST), trivial / scale, alpha,
+            errors[usable], may[usable],
+        )  # fmt: skip
+        curve = np.zeros(0)
+        if epochs is None:
+            increases = _held_out_increases(problem, floor)
+            curve, epochs = increases.mean(1), _fewest(increases)
+        models, gamma, _ = _learn(problem, np.ones(len(usable), bool), epochs)
+        return cls(models, trivial / scale, scale, prior, alpha, gamma, epochs, curve)
+
+    def distance(self, target: Any) -> Array:
+        """`[M]`, asymmetric distance from the experts, where they are now, to a task."""
+        task = (target.fisher + self.prior * target.trivial) / self.scale
+        symmetric = symmetric_matrix(task[None], self.models, 1)[0]
+        return symmetric - self.alpha * paired_symmetric(self.models, self.trivial)
+
+    def rank(self, target: Any, eligible: ArrayLike | None = None) -> Ranking:
+        """Numbers of the eligible experts (`None`: all), best first."""
+        may = np.ones(len(self.models), bool) if eligible is None else np.asarray(eligible)
+        return ranked(self.distance(target), may)
+
+
+@dataclass(frozen=True)
+class LearntModels:
+    """MODEL2VEC as a strategy of `t2v.selection`: fitted anew to the query's other tasks."""
+
+    name: str = "MODEL2VEC"
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def select(self, query: Query) -> Ranking:
+        """By asymmetric distance to the experts, moved."""
+        fitted = Model2Vec.fit(
+            query.tasks, query.errors, query.experts, query.tasks_eligible,
+            **{"floor": query.floor, **self.options},
+        )  # fmt: skip
+        return fitted.rank(query.target, query.eligible)
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    tasks: Array  # [R, F]
+    start: Array  # [M, F]
+    trivial: Array  # [M, F]
+    alpha: float
+    errors: Array  # [R, M]
+    eligible: NDArray[np.bool_]
+
+    def labels(self) -> Tensor:
+        """Soft labels `[R, M]`."""
+        e = np.where(self.eligible, self.errors, np.nan)
+        spread = np.nanstd(e, axis=1, keepdims=True)
+        z = (e - np.nanmean(e, axis=1, keepdims=True)) / np.where(spread > 0, spread, 1)
+        return torch.tensor(np.where(self.eligible, -SHARPNESS * z, -np.inf)).softmax(1).float()
+
+
+def _layer_means(values: Array, layers: dict[str, slice]) -> Array:
+    scale = np.ones(values.shape[1])
+    for part in layers.values():
+        mean = values[:, part].mean()
+        scale[part] = mean if mean > 0 else 1
+    return scale
+
+
+class _ShareSums(torch.autograd.Function):
+    """Sums over filters of r = a / (a + m) and of r², for all pairs: all that d_sym depends on.
+
+    dr/dm = -r²/a. The two arrays `work`, `[2, M, R, F]`, are used over and over: fresh ones of this
+    size cost ten times the arithmetic.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, m: Tensor, work: Tensor) -> tuple[Tensor, Tensor]:
+        share = torch.add(a, m[:, None], out=work[0])
+        torch.div(a, share, out=share)
+        ctx.given = a, work
+        return share.sum(-1), torch.linalg.vecdot(share, share)
+
+    @staticmethod
+    def backward(ctx: Any, first: Tensor, second: Tensor) -> tuple[None, Tensor, None]:
+        a, (share, power) = ctx.given
+        torch.mul(share, share, out=power)
+        power /= a
+        gradient = torch.matmul(first[:, None], power)
+        power *= share
+        gradient += 2 * torch.matmul(second[:, None], power)
+        return None, -gradient[:, 0], None
+
+
+def _symmetric(a: Tensor, m: Tensor, work: Tensor) -> Tensor:
+    """`[R, M]`, as `t2v.pairs` has it, with a gradient by m."""
+    first, second = (x.T for x in _ShareSums.apply(a, m, work))
+    filters = a.shape[1]
+    rest = filters - 2 * first + second
+    root = (second * rest).clamp(min=1e-12).sqrt()
+    return (filters * second - first**2).clamp(min=0) / (root * (root + first - second))
+
+
+def _to_trivial(m: Tensor, trivial: Tensor) -> Tensor:
+    r, s = m / (m + trivial), trivial / (m + trivial)
+    return 1 - (r * s).sum(1) / (r.square().sum(1) * s.square().sum(1)).sqrt()
+
+
+def _learn(problem: _Problem, use: NDArray[np.bool_], epochs: int) -> tuple[Array, float, Array]:
+    """Learn from the tasks of `use`; distances `[epochs + 1, R, M]` of all tasks on the way."""
+    tasks, start, trivial = (
+        torch.tensor(x, dtype=torch.float32)
+        for x in (problem.tasks, problem.start, problem.trivial)
+    )
+    labels, used = problem.labels()[use], torch.tensor(use)
+    barred = torch.tensor(np.where(problem.eligible, 0.0, -torch.inf), dtype=torch.float32)[use]
+
+    def loss(distance: Tensor, gamma: Tensor) -> Tensor:
+        log_p = (-gamma * distance[used] + barred).log_softmax(1)
+        return -(labels * log_p.clamp(min=-1e4)).sum(1).mean()
+
+    bias = torch.zeros_like(start, requires_grad=True)
+    log_gamma = None
+    least = LEAST - start
+    work = torch.empty(2, len(start), *tasks.shape)
+    path = []
+    for epoch in range(epochs + 1):
+        with torch.set_grad_enabled(epoch < epochs):
+            m = start + bias
+            distance = _symmetric(tasks, m, work) - problem.alpha * _to_trivial(m, trivial)
+        path.append(distance.detach().numpy().copy())
+        if log_gamma is None:
+            grid = torch.linspace(0, 8, 81)
+            costs = [float(loss(distance.detach(), g.exp())) for g in grid]
+            log_gamma = grid[int(np.argmin(costs))].clone().requires_grad_()
+            groups = [{"params": [bias], "weight_decay": WEIGHT_DECAY}, {"params": [log_gamma]}]
+            optimiser = torch.optim.Adam(groups, lr=LEARNING_RATE)
+        if epoch < epochs:
+            optimiser.zero_grad()
+            loss(distance, log_gamma.exp()).backward()
+            optimiser.step()
+            with torch.no_grad():
+                torch.maximum(bias, least, out=bias)
+    models = problem.start + bias.detach().double().numpy()
+    return np.maximum(models, LEAST), float(log_gamma.detach().exp()), np.array(path)
+
+
+def _held_out_increases(problem: _Problem, floor: Array) -> Array:
+    """`[MOST_EPOCHS + 1, R]`, relative error increases of tasks held out in turn, by epoch."""
+    count = len(problem.tasks)
+    folds = min(FOLDS, count)
+    fold_of = np.random.default_rng(0).permutation(count) % folds  # tasks come in groups
+    chosen = np.zeros((MOST_EPOCHS + 1, count))
+    for fold in range(folds):
+        out = fold_of == fold
+        path = _learn(problem, ~out, MOST_EPOCHS)[2]
+        for epoch, distance in enumerate(path):
+            picks = nearest_eligible(distance[out], problem.eligible[out])
+            chosen[epoch, out] = errors_of(problem.errors[out], picks, problem.eligible[out])
+    return np.array(
+        [relative_increases(c, problem.errors, problem.eligible, floor) for c in chosen]
+    )
+
+
+def _fewest(increases: Array) -> int:
+    """The first epoch within a standard error of the best one, `increases` `[epochs, R]`."""
+    more = increases - increases[increases.mean(1).argmin()]
+    error = more.std(axis=1, ddof=1) / np.sqrt(more.shape[1])
+    return int(np.flatnonzero(more.mean(1) <= error)[0])

@@ -1,0 +1,232 @@
+"""MODEL2VEC: its distance and gradient against definitions, and what it learns where it is known."""
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from t2v import model2vec
+from t2v.errors import InputError
+from t2v.evaluation import relative_increases
+from t2v.model2vec import LearntModels, Model2Vec
+from t2v.selection import MetaTask, Nearest, TaskBlind, leave_one_out
+
+FILTERS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Fake:
+    """As much of an embedding as is asked for; two layers of very different size."""
+
+    fisher: np.ndarray
+    name: str = ""
+    lineage: tuple = ()
+    spec: dict = field(default_factory=dict)
+
+    @property
+    def layers(self):
+        return {"first": slice(0, 20), "second": slice(20, len(self.fisher))}
+
+    @property
+    def trivial(self):
+        return np.concatenate(
+            [np.full(s.stop - s.start, self.fisher[s].mean()) for s in self.layers.values()]
+        )
+
+
+def planted(seed=0, *, quality=1.0, near=0.5, tasks=20, experts=8, black_boxes=0):
+    """Errors that grow with the distance of the groups and with how bad an expert is.
+
+    Three groups of tasks, an expert for each in turn; the error of expert j on task i is
+    `base_i · exp(near · [groups differ] + quality · badness_j)` and a little noise, so the best
+    expert is known without any distance.
+    """
+    rng = np.random.default_rng(seed)
+    centres = rng.gamma(0.7, size=(3, FILTERS))
+    size = np.where(np.arange(FILTERS) < 20, 1e-3, 10.0)
+
+    def of(group):
+        return Fake(size * (centres[group] + 0.5 * rng.gamma(0.7, size=FILTERS)))
+
+    groups, expert_groups = np.arange(tasks) % 3, np.arange(experts) % 3
+    badness = rng.permutation(experts) / experts
+    far = groups[:, None] != expert_groups
+    base = rng.uniform(0.02, 0.06, (tasks, 1))
+    errors = base * np.exp(near * far + quality * badness + 0.02 * rng.normal(size=far.shape))
+    known = experts - black_boxes
+    return MetaTask(
+        tasks=[of(g) for g in groups],
+        experts=[of(g) for g in expert_groups[:known]] + [None] * black_boxes,
+        errors=errors,
+        floor=1e-3,
+    ), badness
+
+
+def cost(strategy, meta):
+    errors = leave_one_out(strategy, meta).errors
+    return relative_increases(errors, meta.errors, meta.eligible, meta.floor).mean()
+
+
+def definition(target, source, trivial, alpha):
+    """d_asym of Sect. 3.3, written out."""
+
+    def symmetric(a, b):
+        u, v = a / (a + b), b / (a + b)
+        return 1 - u @ v / np.sqrt(u @ u * (v @ v))
+
+    return symmetric(target, source) - alpha * symmetric(source, trivial)
+
+
+def fitted(meta, **options):
+    return Model2Vec.fit(
+        meta.tasks, meta.errors, meta.experts, meta.eligible, floor=meta.floor, **options
+    )
+
+
+def test_quality_is_learnt_where_distance_alone_cannot_see_it():
+    meta, badness = planted(quality=1.5, tasks=14)
+    # the oracle: from how the errors were made, without a distance; noise is 2%
+    assert cost(Nearest("asymmetric"), meta) > 0.3
+    assert cost(LearntModels(), meta) < 0.5 * cost(Nearest("asymmetric"), meta)
+    model = fitted(meta)
+    assert model.epochs > 0
+    mean_rank = np.mean([np.argsort(model.rank(task)) for task in meta.tasks], axis=0)
+    assert np.corrcoef(mean_rank, badness)[0, 1] > 0.6
+
+
+def test_near_and_good_together_beat_either_alone():
+    meta, _ = planted(seed=1, quality=1.0, near=1.0, tasks=15, experts=6)
+    learnt = cost(LearntModels(), meta)
+    assert learnt < cost(Nearest("asymmetric"), meta)
+    assert learnt < cost(TaskBlind(), meta)
+
+
+def test_where_experts_are_equally_good_it_stays_with_the_distance():
+    meta, _ = planted(seed=2, quality=0.0, near=0.5, tasks=14)
+    assert cost(LearntModels(), meta) <= cost(Nearest("asymmetric"), meta) + 0.02
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.15, 0.6])
+@pytest.mark.parametrize("prior", [0.0, 0.3])
+def test_without_biases_it_ranks_as_asymmetric_task2vec(alpha, prior):
+    meta, _ = planted(tasks=10)
+    model = fitted(meta, epochs=0, alpha=alpha, prior=prior)
+    for t, task in enumerate(meta.tasks):
+        nearest = Nearest("asymmetric", alpha=alpha, prior=prior)
+        np.testing.assert_array_equal(model.rank(task), nearest.select(meta.query(t)))
+        expected = [
+            definition(
+                task.fisher + prior * task.trivial, e.fisher + prior * e.trivial, e.trivial, alpha
+            )
+            for e in meta.experts
+        ]
+        # float64 throughout; only for entries under LEAST does prior = 0 differ at all
+        np.testing.assert_allclose(model.distance(task), expected, atol=1e-4 if not prior else 1e-9)
+
+
+@pytest.mark.parametrize("poison", ["nan", "random"])
+def test_the_row_of_the_target_plays_no_part(poison):
+    meta, _ = planted(tasks=8, experts=5, black_boxes=1)
+    strategy = LearntModels()
+    for t in range(3):
+        errors = meta.errors.copy()
+        errors[t] = np.nan if poison == "nan" else np.random.default_rng(t).random(5)
+        changed = strategy.select(replace(meta, errors=errors).query(t))
+        np.testing.assert_array_equal(changed, strategy.select(meta.query(t)))
+
+
+def test_ineligible_errors_play_no_part_and_ineligible_experts_are_not_ranked():
+    meta, _ = planted(tasks=9, experts=6)
+    eligible = np.random.default_rng(0).random(meta.errors.shape) > 0.3
+    eligible[:, 0] = True
+    barred = replace(meta, eligible=eligible)
+    poisoned = replace(barred, errors=np.where(eligible, meta.errors, np.nan))
+    for t in (0, 4):
+        ranking = LearntModels().select(barred.query(t))
+        np.testing.assert_array_equal(LearntModels().select(poisoned.query(t)), ranking)
+        assert sorted(ranking) == list(np.flatnonzero(eligible[t]))
+
+
+def test_a_black_box_is_found_by_the_errors_of_others():
+    """The best expert hides what it was trained on; a distance cannot pick it, errors can."""
+    meta, _ = planted(seed=3, tasks=18, experts=7, black_boxes=1)
+    errors = meta.errors.copy()
+    errors[:, -1] = 0.5 * errors[:, :-1].min(axis=1)
+    meta = replace(meta, errors=errors)
+    picks = leave_one_out(LearntModels(), meta).picks
+    assert np.mean(picks == 6) > 0.9
+    assert not (leave_one_out(Nearest("asymmetric"), meta).picks == 6).any()
+
+
+def test_all_black_boxes_are_still_ranked():
+    meta, badness = planted(seed=4, quality=2.0, near=0.0, black_boxes=8)
+    model = Model2Vec.fit(meta.tasks, meta.errors)
+    assert np.mean([badness[model.rank(task)[0]] for task in meta.tasks]) < 0.2
+
+
+def test_models_stay_where_a_distance_is_defined():
+    meta, _ = planted(quality=3.0)
+    for prior in (0.0, 0.3):
+        model = fitted(meta, epochs=40, prior=prior)
+        assert model.models.min() >= model2vec.LEAST * (1 - 1e-6)
+        assert all(np.isfinite(model.distance(task)).all() for task in meta.tasks)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_the_gradient_is_that_of_plain_autograd(seed):
+    generator = torch.Generator().manual_seed(seed)
+    a = torch.rand(4, 7, generator=generator, dtype=torch.float64) + 0.05
+    m = (torch.rand(3, 7, generator=generator, dtype=torch.float64) + 0.05).requires_grad_()
+    weight = torch.rand(4, 3, generator=generator, dtype=torch.float64)
+    u, v = a[:, None] / (a[:, None] + m), m / (a[:, None] + m)
+    plain = 1 - (u * v).sum(-1) / (u.square().sum(-1) * v.square().sum(-1)).sqrt()
+    expected = torch.autograd.grad((weight * plain).sum(), m)[0]
+    found = model2vec._symmetric(a, m, torch.empty(2, 3, 4, 7, dtype=torch.float64))
+    torch.testing.assert_close(found, plain, rtol=1e-9, atol=1e-12)
+    gradient = torch.autograd.grad((weight * found).sum(), m)[0]
+    torch.testing.assert_close(gradient, expected, rtol=1e-7, atol=1e-10)
+
+
+def test_learning_lowers_the_cross_entropy_with_the_soft_labels():
+    """Written out in numpy from C.3: labels from standardised errors, softmax of -γ d."""
+    meta, _ = planted()
+    z = (meta.errors - meta.errors.mean(1, keepdims=True)) / meta.errors.std(1, keepdims=True)
+    labels = np.exp(-20 * z)
+    labels /= labels.sum(1, keepdims=True)
+
+    def cross_entropy(model):
+        logits = -model.gamma * np.array([model.distance(task) for task in meta.tasks])
+        log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+        return -(labels * log_p).sum(1).mean()
+
+    costs = [cross_entropy(fitted(meta, epochs=epochs)) for epochs in (0, 5, 20, 40)]
+    assert all(later < earlier for earlier, later in pairwise(costs))
+    start = fitted(meta, epochs=0)
+    for factor in (0.8, 1.25):  # the temperature at the start is the best one to a step of 8%
+        assert cross_entropy(replace(start, gamma=factor * start.gamma)) > costs[0]
+
+
+def test_the_same_input_gives_the_same_models_and_a_common_scale_changes_no_rank():
+    meta, _ = planted(tasks=9)
+    first, again = fitted(meta), fitted(meta)
+    np.testing.assert_array_equal(first.models, again.models)
+    small = replace(
+        meta,
+        tasks=[Fake(1e-9 * e.fisher) for e in meta.tasks],
+        experts=[Fake(1e-9 * e.fisher) for e in meta.experts],
+    )
+    for task, tiny in zip(meta.tasks, small.tasks, strict=True):
+        np.testing.assert_array_equal(fitted(small).rank(tiny), first.rank(task))
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    meta, _ = planted(tasks=4, experts=3)
+    with pytest.raises(InputError, match="4 tasks by 3 experts"):
+        Model2Vec.fit(meta.tasks, meta.errors.T, meta.experts)
+    with pytest.raises(InputError, match="two eligible experts"):
+        Model2Vec.fit(meta.tasks, meta.errors, meta.experts, np.eye(4, 3, dtype=bool))
