@@ -1,4 +1,4 @@
-"""MODEL2VEC: its distance and gradient against definitions, and what it learns where it is known."""
+"""MODEL2VEC: its distance and gradient against definitions, and what it learns where known."""
 
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
