@@ -1,16 +1,26 @@
 """The error matrix: against one task and expert at a time; each cell once, also after a kill."""
 
+import copy
 import dataclasses
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from t2v import FileError, InputError, matrix
+from t2v import FileError, InputError, load_library, load_probe, matrix, training
+from t2v import experts as experts_module
 from t2v.classifiers import WEIGHT_DECAY
-from t2v.experts import Expert, hog_expert
+from t2v.experts import Expert, Schedule, generic_expert, hog_expert, train_experts
 from t2v.matrix import ErrorMatrix, error_matrix
 from tests.small import small_probe, small_task
 
@@ -191,3 +201,113 @@ def test_tasks_and_experts_that_cannot_be_used_are_named():
     experts[0].extractor.network.conv1.weight[0] = float("nan")
     with pytest.raises(InputError, match="expert 'e0': features of task 'blots' are not finite"):
         error_matrix([task], experts, jobs=1)
+
+
+def smoke():
+    """The smallest synthetic library, and three networks that no training is needed for."""
+    probe = load_probe("synthetic", device="cpu")
+    experts = [generic_expert(probe)]
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        network = copy.deepcopy(probe.network)
+        for weight in network.parameters():
+            weight.mul_(1 + 0.2 * torch.randn_like(weight))
+        other = dataclasses.replace(probe, network=network, sha256=f"disturbed {seed}")
+        experts.append(Expert(f"disturbed {seed}", other))
+    return load_library("synthetic", "smoke").tasks, experts
+
+
+INTERRUPTED = """
+from tests.test_matrix import smoke
+from t2v.matrix import error_matrix
+error_matrix(*smoke(), jobs=1)
+"""
+
+
+def kept(folder):
+    """Features and cells that are on disk."""
+    features = [path for path in folder.glob("features/*.npy") if path.name[0] != "."]
+    cells = 0
+    if (folder / "cells.sqlite").exists():
+        with closing(sqlite3.connect(folder / "cells.sqlite", timeout=60)) as connection:
+            if connection.execute("SELECT name FROM sqlite_master").fetchall():
+                cells = connection.execute("SELECT count(*) FROM cells").fetchone()[0]
+    return len(features), cells
+
+
+@pytest.mark.slow  # starts two more Pythons
+def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch, count):
+    monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
+    tasks, experts = smoke()
+    sets = len({id(task.images) for task in tasks})
+    for enough in (lambda features, cells: features > 3, lambda features, cells: cells > 3):
+        run = subprocess.Popen([sys.executable, "-c", INTERRUPTED], cwd=ROOT)
+        while run.poll() is None and not enough(*kept(tmp_path / "cache")):
+            time.sleep(0.01)
+        os.kill(run.pid, signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL
+        features, cells = kept(tmp_path / "cache")
+        assert enough(features, cells) and cells < len(tasks) * len(experts)
+    assert features == sets * len(experts)  # the first killed run's among them
+    resumed = error_matrix(tasks, experts, jobs=1)
+    assert count["features"] == []
+    assert sum(count["cells"]) == len(tasks) * len(experts) - cells
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path / "other"))
+    whole = error_matrix(tasks, experts, jobs=1)
+    assert len(count["features"]) == sets * len(experts)
+    assert same(resumed, whole) and resumed.errors.tobytes() == whole.errors.tobytes()
+    assert len(np.unique(whole.errors)) > len(tasks)
+
+
+@pytest.mark.slow  # starts a scheduler and two workers
+def test_dask_gives_the_same_though_a_worker_is_killed(tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    tasks, experts = smoke()
+    alone = error_matrix(tasks, experts, jobs=1)
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path / "other"))
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    )
+    written, killed = [], []
+    save = matrix._save
+
+    def killing(path, array):
+        written.append(path)
+        if len(written) == 4:
+            workers = client.run(os.getpid)
+            killed.append(min(workers.values()))
+            os.kill(killed[0], signal.SIGKILL)
+        save(path, array)
+
+    monkeypatch.setattr(matrix, "_save", killing)
+    with cluster, distributed.Client(cluster) as client, joblib.parallel_config("dask"):
+        assert len(set(client.run(os.getpid).values()) - {os.getpid()}) == 2
+        together = error_matrix(tasks, experts)
+    assert killed and len(written) == len(experts) * len({id(task.images) for task in tasks})
+    assert same(together, alone)
+
+
+def images_of(task):
+    return {hash(image.numpy().tobytes()) for image in task.images}
+
+
+@pytest.mark.parametrize("source", ["tasks", "zoo"])
+def test_no_expert_sees_a_held_out_image_of_any_task(source, monkeypatch):
+    tasks = load_library("synthetic", "smoke").tasks
+    training_tasks = tasks
+    if source == "zoo":
+        zoo = pytest.importorskip("t2v.libraries.zoo")
+        training_tasks = zoo.expert_tasks("synthetic", "smoke")
+    seen = set()
+
+    class Watched(training.Training):
+        def __init__(self, task, probe, schedule):
+            super().__init__(task, probe, schedule)
+            seen.update(images_of(task))
+
+    monkeypatch.setattr(experts_module, "Training", Watched)
+    probe = load_probe("synthetic", device="cpu")
+    train_experts(training_tasks, probe, schedule=Schedule(1, 4), jobs=1)
+    held_out = set().union(*(images_of(task.held_out) for task in tasks))
+    assert len(held_out) == 16 * 8 + 90 and len(seen) > 100
+    assert not seen & held_out
