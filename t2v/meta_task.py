@@ -13,6 +13,9 @@ from t2v.errors import InputError
 
 Array = NDArray[np.float64]
 
+LIFE = ("life", "Animalia", "Plantae")
+"""Roots of the trees of living things, drawn and photographed."""
+
 
 @dataclass(frozen=True, eq=False)
 class Query:
@@ -151,3 +154,55 @@ class MetaTask:
             expert_domains=self.expert_domains,
             number=number,
         )
+
+
+def counterparts(
+    matrix: Any,
+    tasks: Sequence[Any],
+    courses: Sequence[Any],
+    embeddings: tuple[Sequence[Any], Sequence[Any]],
+    *,
+    domains: tuple[Sequence[Any], Sequence[Any]] | None = None,
+    overlap: bool = True,
+    more: Sequence[str] = (),
+) -> dict[str, MetaTask]:
+    """The counterparts of the paper's two meta-tasks in a library.
+
+    "living", as iNat+CUB: tasks of living things, experts trained on living things. "mixed", as
+    Mixed: all tasks, experts trained on broad tasks, those of the larger half by training images.
+    Tasks with fewer than two eligible experts of known training are left out, and a meta-task with
+    fewer than four tasks.
+
+    Args:
+        matrix: a `t2v.matrix.ErrorMatrix` of the tasks.
+        tasks: in the matrix's order; of each, `lineage` and `held_out` are used.
+        courses: what the experts were trained on; `name`, `lineage` and `train` are used.
+        embeddings: of the tasks and of the courses.
+        domains: domain embeddings of both.
+        overlap: see `MetaTask.of`.
+        more: names of experts without a course, black boxes, to be in both pools.
+    """
+    names = [course.name for course in courses]
+    sizes = [len(course.train) for course in courses]
+    living = [course.name for course in courses if course.lineage[0] in LIFE]
+    broad = [n for n, size in zip(names, sizes, strict=True) if size >= np.median(sizes)]
+    alive = [t for t, task in enumerate(tasks) if task.lineage[0] in LIFE]
+    plans = {"living": (alive, living), "mixed": (range(len(tasks)), broad)}
+    floor = np.array([0.5 / len(task.held_out) for task in tasks])
+    barred = matrix.own if overlap else matrix.overlap
+    found = {}
+    for plan, (numbers, pool) in plans.items():
+        columns = [m for m, name in enumerate(matrix.experts) if name in pool]
+        rows = [t for t in numbers if (~barred[t, columns]).sum() > 1]
+        if len(rows) < 4:
+            continue
+        others = [n for n in matrix.experts if n not in {"generic", *pool, *more}]
+        extra: dict[str, Any] = {"floor": floor[rows]}
+        if domains is not None:
+            extra["task_domains"] = [domains[0][t] for t in rows]
+            extra["expert_domains"] = dict(zip(names, domains[1], strict=True))
+        of_course = dict(zip(names, embeddings[1], strict=True))
+        part = matrix.of(rows).without(*others)
+        of_rows = [embeddings[0][t] for t in rows]
+        found[plan] = MetaTask.of(part, of_rows, of_course, overlap=overlap, **extra)
+    return found

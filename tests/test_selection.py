@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from t2v import published
 from t2v.errors import InputError
+from t2v.matrix import ErrorMatrix
+from t2v.meta_task import counterparts
 from t2v.selection import (
     ALPHAS,
     BruteForce,
@@ -242,34 +245,21 @@ def test_ties_keep_their_order_and_the_ineligible_are_left_out():
     assert list(ranked([1.0, 0.0, 0.5, 1.0], may)) == [2, 0, 3]
 
 
-class Matrix:
-    """What `MetaTask.of` asks of a matrix of errors."""
-
-    tasks, experts = ("a", "b"), ("x", "generic", "y")
-    errors = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
-    own = np.array([[True, False, False], [False, False, False]])
-    overlap = np.array([[True, False, False], [False, False, True]])
-
-    def column(self, name):
-        return self.errors[:, self.experts.index(name)]
-
-    def without(self, name):
-        keep = [m for m, expert in enumerate(self.experts) if expert != name]
-        less = Matrix()
-        less.experts = tuple(self.experts[m] for m in keep)
-        less.errors, less.own = self.errors[:, keep], self.own[:, keep]
-        less.overlap = self.overlap[:, keep]
-        return less
-
-
 def test_a_meta_task_of_a_matrix_takes_the_generic_expert_out():
     one, two, target = (Fake(np.arange(1.0, 7) + i) for i in range(3))
-    meta = MetaTask.of(Matrix(), [one, two], {"x": target})
+    matrix = ErrorMatrix(
+        ("a", "b"),
+        ("x", "generic", "y"),
+        np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]),
+        own=np.array([[True, False, False], [False, False, False]]),
+        overlap=np.array([[True, False, False], [False, False, True]]),
+    )
+    meta = MetaTask.of(matrix, [one, two], {"x": target})
     assert meta.experts == [target, None] and meta.expert_names == ("x", "y")
     np.testing.assert_array_equal(meta.generic, [0.2, 0.5])
     np.testing.assert_array_equal(meta.errors, [[0.1, 0.3], [0.4, 0.6]])
     np.testing.assert_array_equal(meta.eligible, [[False, True], [True, True]])
-    without = MetaTask.of(Matrix(), [one, two], {"x": target}, overlap=False)
+    without = MetaTask.of(matrix, [one, two], {"x": target}, overlap=False)
     np.testing.assert_array_equal(without.eligible, [[False, True], [True, False]])
 
 
@@ -289,3 +279,36 @@ def test_what_cannot_be_answered_is_refused_by_name():
         leave_one_out(NearestDomain(), replace(meta, task_domains=None))
     with pytest.raises(InputError, match="known training task"):
         leave_one_out(Nearest(), replace(meta, experts=[None] * 5))
+
+
+def course(name, root, images, held_out=10):
+    """What `counterparts` asks of a task."""
+    sizes = {"train": range(images), "held_out": range(held_out)}
+    return SimpleNamespace(name=name, lineage=(root, name), classes=(), **sizes)
+
+
+def test_the_counterparts_of_the_papers_meta_tasks():
+    tasks = [course(f"t{i}", "life" if i < 4 else "wardrobe", 30, held_out=20) for i in range(6)]
+    kinds = ("finches", "life", 100), ("birds", "life", 400), ("coats", "wardrobe", 300)
+    courses = [course(*kind) for kind in kinds]
+    names = ("generic", "HOG", *(c.name for c in courses))
+    matrix = ErrorMatrix(
+        tuple(t.name for t in tasks), names, np.linspace(0.1, 0.4, 30).reshape(6, 5),
+        np.zeros((6, 5), dtype=bool), np.arange(30).reshape(6, 5) == 2,
+    )  # fmt: skip
+    of_tasks = [Fake(np.arange(1.0, 7) + i) for i in range(6)]
+    of_courses = [Fake(np.arange(2.0, 8) * i) for i in range(1, 4)]
+    found = counterparts(matrix, tasks, courses, (of_tasks, of_courses))
+    living, mixed = found["living"], found["mixed"]
+    assert living.expert_names == ("finches", "birds") and len(living.tasks) == 4
+    assert mixed.expert_names == ("birds", "coats") and len(mixed.tasks) == 6
+    assert mixed.experts == of_courses[1:]
+    np.testing.assert_array_equal(mixed.errors, matrix.errors[:, 3:])
+    np.testing.assert_array_equal(living.generic, matrix.errors[:4, 0])
+    np.testing.assert_allclose(mixed.floor, 0.5 / 20)
+    boxed = counterparts(matrix, tasks, courses, (of_tasks, of_courses), more=("HOG",))
+    assert boxed["mixed"].expert_names[0] == "HOG" and boxed["mixed"].experts[0] is None
+    # without overlap, task 0 has one expert of known training left: it is left out, and with it
+    # the meta-task of three
+    strict = counterparts(matrix, tasks, courses, (of_tasks, of_courses), overlap=False)
+    assert list(strict) == ["mixed"] and len(strict["mixed"].tasks) == 6
