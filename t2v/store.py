@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import hashlib
 import os
 from collections.abc import Callable, Iterable
@@ -13,6 +15,7 @@ import torch
 from joblib import Memory, Parallel, delayed
 from rich.progress import track
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
 from t2v.embedding import Embedding, domain2vec, task2vec
 from t2v.head import fit_head
@@ -81,7 +84,21 @@ def held_out_errors(
     Raises:
         InputError: if a task holds no images out.
     """
-    return _each(_held_out_error, (weight_decay,), list(tasks), probe, jobs, progress)
+    tasks = list(tasks)
+    for task in (task for task in tasks if task.test is None):
+        _ = task.held_out  # raises, with the task's name
+
+    def features_of(missing: list[Task]) -> list[tuple[Tensor]]:
+        # tasks with the same images, such as attributes of garments, share the passes
+        sets = {id(task.images): task.images for task in missing}
+        found = _parallel(jobs, probe)(
+            delayed(_limited)(_threads(jobs, probe), probe.features, images)
+            for images in sets.values()
+        )
+        by_set = dict(zip(sets, found, strict=True))
+        return [(by_set[id(task.images)],) for task in missing]
+
+    return _each(_held_out_error, (weight_decay,), tasks, probe, jobs, progress, features_of)
 
 
 def _each(
@@ -91,35 +108,62 @@ def _each(
     probe: Probe,
     jobs: int | None,
     progress: bool,
+    more: Callable[[list[Task]], list[tuple]] | None = None,
 ) -> list[Any]:
-    """`work` on every task, from the cache where it was done before."""
-    if jobs is None:
-        jobs = 1 if probe.device.type == "cuda" else -1
-    kept = memory().cache(work, ignore=["task", "probe"])
+    """`work` on every task, from the cache where it was done before.
+
+    `more` gives further arguments for the tasks that were not.
+    """
+    content = ["task", "probe"] + (["features"] if more else [])  # the key stands for these
+    kept = memory().cache(work, ignore=content)
+    nothing = [None] * len(content)
     environment = (probe.sha256, probe.image_size, code_version())
     results: dict[int, Any] = {}
     missing = []
     for i, task in enumerate(tasks):
         key = (task.fingerprint, *how, *environment)
-        if kept.check_call_in_cache(key, None, None):
-            results[i] = kept(key, None, None)
+        if kept.check_call_in_cache(key, *nothing):
+            results[i] = kept(key, *nothing)
         else:
             missing.append((i, key))
     # largest first, so that no process is left alone with a long one at the end
     missing.sort(key=lambda item: -len(tasks[item[0]]) * tasks[item[0]].num_classes)
-    parallel = Parallel(n_jobs=jobs, return_as="generator")
-    # a process uses its share of the cores, whatever OMP_NUM_THREADS says for all of them together
-    threads = torch.get_num_threads() if jobs == 1 else 1
-    done = parallel(delayed(_limited)(threads, kept, key, tasks[i], probe) for i, key in missing)
+    given = more([tasks[i] for i, _ in missing]) if more else [()] * len(missing)
+    threads = _threads(jobs, probe)
+    done = _parallel(jobs, probe)(
+        delayed(_limited)(threads, kept, key, tasks[i], probe, *extra)
+        for (i, key), extra in zip(missing, given, strict=True)
+    )
     bar = track(done, "tasks", total=len(missing), disable=not progress, transient=True)
     results.update((i, result) for (i, _), result in zip(missing, bar, strict=True))
     return [results[i] for i in range(len(tasks))]
 
 
+def _parallel(jobs: int | None, probe: Probe) -> Parallel:
+    return Parallel(n_jobs=_jobs(jobs, probe), return_as="generator")
+
+
+def _jobs(jobs: int | None, probe: Probe) -> int:
+    return jobs or (1 if probe.device.type == "cuda" else -1)
+
+
+def _threads(jobs: int | None, probe: Probe) -> int:
+    # a process uses its share of the cores, whatever OMP_NUM_THREADS says for all of them together
+    return torch.get_num_threads() if _jobs(jobs, probe) == 1 else 1
+
+
 def _limited(threads: int, work: Callable, *arguments: Any) -> Any:
     torch.set_num_threads(threads)
     with threadpool_limits(threads):
-        return work(*arguments)
+        result = work(*arguments)
+    _give_back()
+    return result
+
+
+def _give_back() -> None:
+    """Returns freed memory to the system: joblib ends a process that has grown by 300 MB."""
+    with contextlib.suppress(OSError, AttributeError):  # glibc only
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _embed(key: tuple, task: Task, probe: Probe) -> Embedding:
@@ -129,14 +173,14 @@ def _embed(key: tuple, task: Task, probe: Probe) -> Embedding:
     return task2vec(task, probe, **dict(options))
 
 
-def _held_out_error(key: tuple, task: Task, probe: Probe) -> float:
+def _held_out_error(key: tuple, task: Task, probe: Probe, features: Tensor) -> float:
     _, weight_decay, *_ = key
-    train, held_out = task.train, task.held_out
+    test = task.test
     head = fit_head(
-        probe.features(train.images),
-        train.labels,
+        features[~test],
+        task.labels[~test],
         num_classes=task.num_classes,
         weight_decay=weight_decay,
         name=task.name,
     )
-    return head.error(probe.features(held_out.images), held_out.labels)
+    return head.error(features[test], task.labels[test])
