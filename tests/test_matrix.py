@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import joblib
@@ -259,31 +259,50 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch, count):
     assert len(np.unique(whole.errors)) > len(tasks)
 
 
+@contextmanager
+def two_workers(address):
+    """Dask workers of one thread, each a Python of its own."""
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny"]
+    command += ["--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1"]
+    workers = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+
+
 @pytest.mark.slow  # starts a scheduler and two workers
 def test_dask_gives_the_same_though_a_worker_is_killed(tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
     tasks, experts = smoke()
     alone = error_matrix(tasks, experts, jobs=1)
     monkeypatch.setenv("T2V_CACHE", str(tmp_path / "other"))
-    cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-    )
-    written, killed = [], []
-    save = matrix._save
+    features, cells, save, write = [], [], matrix._save, matrix._Cells.write
 
     def killing(path, array):
-        written.append(path)
-        if len(written) == 4:
-            workers = client.run(os.getpid)
-            killed.append(min(workers.values()))
-            os.kill(killed[0], signal.SIGKILL)
+        features.append(path)
+        if len(features) == 4:
+            os.kill(workers[0].pid, signal.SIGKILL)
         save(path, array)
 
+    def counting(self, found):
+        cells.extend(found)
+        write(self, found)
+
     monkeypatch.setattr(matrix, "_save", killing)
-    with cluster, distributed.Client(cluster) as client, joblib.parallel_config("dask"):
-        assert len(set(client.run(os.getpid).values()) - {os.getpid()}) == 2
-        together = error_matrix(tasks, experts)
-    assert killed and len(written) == len(experts) * len({id(task.images) for task in tasks})
+    monkeypatch.setattr(matrix._Cells, "write", counting)
+    scheduler = distributed.LocalCluster(
+        n_workers=0, processes=False, host="127.0.0.1", dashboard_address=None, protocol="tcp"
+    )
+    with scheduler, distributed.Client(scheduler) as client, joblib.parallel_config("dask"):
+        with two_workers(client.scheduler.address) as workers:
+            client.wait_for_workers(2)
+            together = error_matrix(tasks, experts)
+            assert workers[0].poll() == -signal.SIGKILL and workers[1].poll() is None
+    assert len(features) == len(experts) * len({id(task.images) for task in tasks})
+    assert len(cells) == together.errors.size
     assert same(together, alone)
 
 
