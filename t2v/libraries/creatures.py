@@ -55,6 +55,9 @@ STYLES: dict[str, dict[str, tuple[float, float]]] = {
 }
 
 
+STYLES["zoo"] = STYLES["field"]  # other individuals, for the experts
+
+
 @dataclass(frozen=True)
 class Individuals:
     """Creatures of one class, each in front of a camera.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os.path
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -251,6 +252,76 @@ SOURCES: dict[str, Callable[[list[Row], str, int], tuple[list[Lineage], list[Pla
     "fashion": _fashion,
     "clothing": _clothing,
 }
+
+
+def _by_group(rows: list[Row], scale: str, seed: int, source: str, halves: bool) -> list[Plan]:
+    """The tasks of each group as one, or every other of them; and all of the set."""
+    groups: dict[str, list[Plan]] = {}
+    for plan in SOURCES[source](rows, scale, seed)[1]:
+        groups.setdefault(plan.group, []).append(plan)
+    found = []
+    for group, plans in groups.items():
+        parts = {"A": plans[::2], "B": plans[1::2]} if halves else {"": plans}
+        found += [
+            _together(f"{source}/all {group} {half}".strip(), group, part)
+            for half, part in parts.items()
+            if len(part) > 1
+        ]
+    return found
+
+
+def _together(name: str, group: str, plans: Sequence[Plan]) -> Plan:
+    members = {leaf: images for plan in plans for leaf, images in plan.members.items()}
+    shared = os.path.commonprefix([plan.lineage for plan in plans])
+    return Plan(name, group, tuple(shared), members)
+
+
+def _broad_cub(rows: list[Row], scale: str, seed: int) -> list[Plan]:
+    groups = _by_group(rows, scale, seed, "cub", halves=False)
+    return [*groups, _together("cub/all birds", "birds", groups)]
+
+
+def _broad_living_things(rows: list[Row], scale: str, seed: int) -> list[Plan]:
+    plans = SOURCES["living_things"](rows, scale, seed)[1]
+    return [_together("living_things/all", "living things", plans)]
+
+
+def _broad_tiny_imagenet(rows: list[Row], scale: str, seed: int) -> list[Plan]:
+    plans = _by_group(rows, scale, seed, "tiny_imagenet", halves=True)
+    return sorted(plans, key=lambda plan: -len(plan.members))[:4]
+
+
+def _broad_fashion(rows: list[Row], scale: str, seed: int) -> list[Plan]:
+    plans = []
+    for column, attribute in ATTRIBUTES.items():
+        members: dict[str, list[Row]] = {}
+        for row in rows:
+            if row[column] not in ("", "NA"):
+                members.setdefault(row[column], []).append(row)
+        learnt = {v: [r for r in of if not held_out(r["path"])] for v, of in members.items()}
+        members = {v: members[v] for v in sorted(members) if len(learnt[v]) >= 20}
+        name = f"fashion/all: {attribute}"
+        plans.append(Plan(name, attribute, ("fashion", attribute), members))
+    return plans
+
+
+def _broad_clothing(rows: list[Row], scale: str, seed: int) -> list[Plan]:
+    members: dict[str, list[Row]] = {}
+    for row in rows:
+        members.setdefault(row["label"], []).append(row)
+    known = {label for labels in GARMENTS.values() for label in labels}
+    kept = {label: members[label] for label in sorted(known & set(members))}
+    return [Plan("clothing/all", "garments", ("clothing",), kept)]
+
+
+BROAD: dict[str, Callable[[list[Row], str, int], list[Plan]]] = {
+    "cub": _broad_cub,
+    "tiny_imagenet": _broad_tiny_imagenet,
+    "living_things": _broad_living_things,
+    "fashion": _broad_fashion,
+    "clothing": _broad_clothing,
+}
+"""The broad tasks of each set, on which experts are trained (`t2v.libraries.zoo`)."""
 
 
 def _nodes(

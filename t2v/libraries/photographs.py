@@ -28,12 +28,14 @@ from t2v.errors import FileError
 from t2v.images import load_images
 from t2v.libraries import Library, join
 from t2v.libraries.photograph_plans import (
+    BROAD,
     HELD_OUT,
     SCALES,
     SOURCES,
     Lineage,
     Plan,
     Row,
+    Scale,
     draw,
     facts,
     held_out,
@@ -58,12 +60,9 @@ def load(name: str, scale: str, seed: int, data: str | Path | None = None) -> Li
         FileError: the images are not there, or their index is damaged.
         InputError: more than one image in a hundred cannot be read.
     """
-    folder = Path(data or os.environ.get("T2V_DATA") or "data")
+    folder = _folder(data)
     if name == "real":
-        there = [n for n in SOURCES if (folder / n / "source.json").is_file()]
-        if not there:
-            raise FileError(f"{folder}: no photographs; run python -m data_scripts.fetch all")
-        return join(name, [load(n, scale, seed, folder) for n in there])
+        return join(name, [load(n, scale, seed, folder) for n in _on_disk(folder)])
     rows, about = _read(folder, name)
     lineages, plans = SOURCES[name](rows, scale, seed)
     plans = spread(plans, SCALES[scale].tasks)
@@ -74,6 +73,26 @@ def load(name: str, scale: str, seed: int, data: str | Path | None = None) -> Li
     drawn = [draw(plan, limit, seed) for plan in plans]
     tasks, skipped = _tasks(name, drawn, folder / name, size)
     return Library(name, tasks, nest(lineages), _provenance(about, tasks, skipped, size))
+
+
+def broad_tasks(scale: str, seed: int, data: str | Path | None, images: int | None) -> list[Task]:
+    """The broad tasks of all sets on disk, `t2v.libraries.zoo`: training images only.
+
+    Args:
+        scale: of the sets.
+        seed: of the choice of images.
+        data: see `load`.
+        images: at most so many a task.
+    """
+    folder = _folder(data)
+    limit = Scale(train=images, test=0, tasks=None, size=SCALES[scale].size)
+    found = []
+    for name in _on_disk(folder):
+        rows, _ = _read(folder, name)
+        plans = [draw(plan, limit, seed) for plan in BROAD[name](rows, scale, seed)]
+        tasks, _ = _tasks(name, plans, folder / name, min(limit.size, 96))
+        found += [task.train for task in tasks]
+    return found
 
 
 def nest(lineages: Iterable[Lineage]) -> dict[str, Any]:
@@ -125,6 +144,17 @@ def _tasks(
             )
         )
     return tasks, [{"path": used[i], "reason": reason} for i, reason in bad.items()]
+
+
+def _folder(data: str | Path | None) -> Path:
+    return Path(data or os.environ.get("T2V_DATA") or "data")
+
+
+def _on_disk(folder: Path) -> list[str]:
+    there = [name for name in SOURCES if (folder / name / "source.json").is_file()]
+    if not there:
+        raise FileError(f"{folder}: no photographs; run python -m data_scripts.fetch all")
+    return there
 
 
 def _read(folder: Path, name: str) -> tuple[list[Row], dict[str, Any]]:
