@@ -71,6 +71,6 @@ def test_broad_tasks_of_photographs_have_every_class_that_is_large_enough():
     )[:5]
     plans = {plan.name: plan for plan in BROAD["fashion"](worn, "laptop", 0)}
     assert list(plans["fashion/all: gender"].members) == ["Men", "Women"]
-    assert list(plans["fashion/all: season"].members) == ["Fall"]
+    assert set(plans) == {"fashion/all: gender"}  # the others have one class that is large enough
     shown = plans["fashion/all: gender"].members["Men"]
     assert {row["label"] for row in shown} == {"b"} and any(held_out(r["path"]) for r in shown)

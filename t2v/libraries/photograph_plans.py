@@ -300,8 +300,9 @@ def _broad_fashion(rows: list[Row], scale: str, seed: int) -> list[Plan]:
                 members.setdefault(row[column], []).append(row)
         learnt = {v: [r for r in of if not held_out(r["path"])] for v, of in members.items()}
         members = {v: members[v] for v in sorted(members) if len(learnt[v]) >= 20}
-        name = f"fashion/all: {attribute}"
-        plans.append(Plan(name, attribute, ("fashion", attribute), members))
+        if len(members) > 1:
+            name = f"fashion/all: {attribute}"
+            plans.append(Plan(name, attribute, ("fashion", attribute), members))
     return plans
 
 
