@@ -274,7 +274,7 @@ def _bare(network: str, device: str | torch.device) -> Probe:
     """A probe without weights worth the name."""
     built, where = _build(network), _device(device)
     head_at = _take_head_off(built, built.state_dict())
-    built = built.eval().requires_grad_(False).to(where)
+    built = built.eval().requires_grad_(False).to(where, memory_format=torch.channels_last)
     return Probe(network, built, head_at, 0, IMAGENET_MEAN, IMAGENET_STD, "", where)
 
 

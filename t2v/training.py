@@ -127,8 +127,7 @@ class Training:
         Raises:
             InputError: naming the task, if a weight is not finite.
         """
-        network = self.network.to(memory_format=torch.contiguous_format).eval()
-        network.requires_grad_(False)
+        network = self.network.eval().requires_grad_(False)
         if not all(value.isfinite().all() for value in network.state_dict().values()):
             self._refuse("left weights that are not finite")
         linear = network.get_submodule(self.probe.head_at)
