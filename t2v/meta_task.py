@@ -169,7 +169,7 @@ def counterparts(
     """The counterparts of the paper's two meta-tasks in a library.
 
     "living", as iNat+CUB: tasks of living things, experts trained on living things. "mixed", as
-    Mixed: all tasks, experts trained on broad tasks, those of the larger half by training images.
+    Mixed: all tasks, experts trained on broad tasks, with at least half as many images as the largest.
     Tasks with fewer than two eligible experts of known training are left out, and a meta-task with
     fewer than four tasks.
 
@@ -185,7 +185,7 @@ def counterparts(
     names = [course.name for course in courses]
     sizes = [len(course.train) for course in courses]
     living = [course.name for course in courses if course.lineage[0] in LIFE]
-    broad = [n for n, size in zip(names, sizes, strict=True) if size >= np.median(sizes)]
+    broad = [n for n, size in zip(names, sizes, strict=True) if size >= max(sizes) / 2]
     alive = [t for t, task in enumerate(tasks) if task.lineage[0] in LIFE]
     plans = {"living": (alive, living), "mixed": (range(len(tasks)), broad)}
     floor = np.array([0.5 / len(task.held_out) for task in tasks])
