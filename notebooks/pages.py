@@ -206,8 +206,10 @@ def keep(run: Run) -> Path:
             kept[table.name] = table.read_text()
             kept[table.with_suffix(".json").name] = json.dumps(note, indent=1, ensure_ascii=False)
     target.mkdir(parents=True, exist_ok=True)
-    for old in target.glob("*.*"):
-        old.unlink()
+    for sidecar in target.glob("*.json"):
+        if "chapter" in json.loads(sidecar.read_text()):  # others were made by data_scripts
+            sidecar.unlink()
+            sidecar.with_suffix(".csv").unlink(missing_ok=True)
     for name, text in kept.items():
         write_whole(target / name, text if text.endswith("\n") else text + "\n")
     return target

@@ -201,11 +201,13 @@ def test_kept_tables_replace_older_ones_and_say_how_they_were_made(book):
     target = book.root / "book" / "results" / "synthetic-smoke"
     target.mkdir(parents=True)
     (target / "old.csv").write_text("1\n")
+    (target / "old.json").write_text('{"chapter": "notebooks/00_old.ipynb"}')
+    (target / "claims.json").write_text('{"command": "python -m data_scripts.claims"}')
     for name in ("01_a", "02_b"):
         (book.out / "results" / f"{name}.json").write_text('{"limits": "none", "seconds": null}')
     assert pages.keep(book) == target
     assert sorted(p.name for p in target.iterdir()) == sorted(
-        ["01_a.csv", "01_a.json", "02_b.csv", "02_b.json"]
+        ["01_a.csv", "01_a.json", "02_b.csv", "02_b.json", "claims.json"]
     )
     note = json.loads((target / "02_b.json").read_text())
     assert note["command"] == "make results LIBRARY=synthetic SCALE=smoke"
