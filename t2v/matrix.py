@@ -158,7 +158,7 @@ def _own(task: Task, expert: Expert) -> bool:
 def _overlap(task: Task, expert: Expert) -> bool:
     """A class of the same name in the same taxonomy; "not X" is no class of anything."""
     shared = set(task.classes) & set(expert.classes)
-    same = not expert.lineage or tuple(expert.lineage[:1]) == task.lineage[:1]
+    same = tuple(expert.lineage[:1]) == task.lineage[:1]
     return same and any(not name.startswith("not ") for name in shared)
 
 

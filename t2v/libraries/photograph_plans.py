@@ -282,8 +282,13 @@ def _broad_cub(rows: list[Row], scale: str, seed: int) -> list[Plan]:
 
 
 def _broad_living_things(rows: list[Row], scale: str, seed: int) -> list[Plan]:
-    plans = SOURCES["living_things"](rows, scale, seed)[1]
-    return [_together("living_things/all", "living things", plans)]
+    kingdoms: dict[str, list[Plan]] = {}
+    for plan in SOURCES["living_things"](rows, scale, seed)[1]:
+        kingdoms.setdefault(plan.lineage[0], []).append(plan)
+    return [
+        _together(f"living_things/all {kingdom}", kingdom, plans)
+        for kingdom, plans in kingdoms.items()
+    ]
 
 
 def _broad_tiny_imagenet(rows: list[Row], scale: str, seed: int) -> list[Plan]:
