@@ -169,7 +169,7 @@ def counterparts(
     """The counterparts of the paper's two meta-tasks in a library.
 
     "living", as iNat+CUB: tasks of living things, experts trained on living things. "mixed", as
-    Mixed: all tasks, experts trained on broad tasks, with at least half as many images as the largest.
+    Mixed: all tasks, experts of broad tasks, with at least half as many images as the largest one.
     Tasks with fewer than two eligible experts of known training are left out, and a meta-task with
     fewer than four tasks.
 
