@@ -71,9 +71,11 @@ def measure(seed: int, scale: str) -> Iterator[dict[str, Any]]:
     schedule = Schedule(**zoo.SCHEDULES["synthetic"][scale])
     experts = train_experts(courses, probe, schedule=schedule, seed=seed, progress=True)
     matrix = error_matrix(tasks, [generic_expert(probe), *experts], progress=True)
-    both = tasks, courses
-    embeddings = tuple(embed_tasks(part, probe, progress=True) for part in both)
-    domains = tuple(embed_tasks(part, probe, domain="second") for part in both)
+    embeddings = (
+        embed_tasks(tasks, probe, progress=True),
+        embed_tasks(courses, probe, max_images=1000, progress=True),
+    )
+    domains = tuple(embed_tasks(part, probe, domain="second") for part in (tasks, courses))
     for overlap in (True, False):
         metas = counterparts(matrix, tasks, courses, embeddings, domains=domains, overlap=overlap)
         for name, meta in metas.items():
