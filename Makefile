@@ -30,7 +30,7 @@ book: $(READY)  ## rerun what changed, build the book strictly, say where it is
 	@$(BUILD)
 
 test: $(READY)  ## run the tests; TESTS="-m 'not slow'" or any other pytest options
-	@$(BIN)/python -m pytest $(TESTS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(THREADS) --dist loadfile $(TESTS)
 
 serve: $(READY)  ## show the built book on this machine only, port $(PORT)
 	@$(BIN)/python notebooks/build.py --scale $(SCALE) --library $(LIBRARY) --serve $(PORT)
