@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from rich.progress import track
+from scipy.stats import rankdata
 from torch import Tensor
 
 from t2v.classifiers import fit_classifiers
@@ -132,6 +133,77 @@ def transfer_distance(tuned: ArrayLike, generic: ArrayLike, floor: ArrayLike) ->
     to = np.maximum(np.mean(tuned, axis=0), floor[:, None])
     own = np.maximum(np.mean(generic, axis=0), floor)[:, None]
     return (to - own) / own
+
+
+class Agreement(NamedTuple):
+    """How well one order of sources agrees with another, within targets."""
+
+    value: float
+    """Mean over targets of Spearman's correlation over sources."""
+    low: float
+    high: float
+    p: float
+    by_target: Array
+    """`[T]`."""
+
+
+def rank_agreement(
+    distance: ArrayLike,
+    transfer: ArrayLike,
+    use: ArrayLike | None = None,
+    *,
+    resamples: int = 1999,
+    seed: int = 0,
+) -> Agreement:
+    """Rank correlation of a distance with the transfer distance, within each target.
+
+    Cells share targets and sources, so they are not independent: for the interval (95%) both are
+    drawn anew with replacement (the pigeonhole bootstrap of Owen 2007), and for the two-sided test
+    the sources change places, the same way for all targets.
+
+    Args:
+        distance: `[T, M]`.
+        transfer: `[T, M]`.
+        use: bool `[T, M]`, cells that count; `None`: all.
+        resamples: of each.
+        seed: of both.
+
+    Raises:
+        InputError: if shapes differ, or a target has fewer than three sources.
+    """
+    distance, transfer = (np.asarray(v, dtype=np.float64) for v in (distance, transfer))
+    use = np.ones(distance.shape, dtype=bool) if use is None else np.asarray(use)
+    if not distance.shape == transfer.shape == use.shape or use.sum(1).min() < 3:
+        raise InputError(
+            f"distance, transfer, use: expected one shape [targets, 3 or more sources]; got "
+            f"{distance.shape}, {transfer.shape}, {use.shape}"
+        )
+    rng = np.random.default_rng(seed)
+    targets, sources = distance.shape
+    by_target = np.array([_rows(*v) for v in zip(distance, transfer, use, strict=True)])
+    drawn, shuffled = [], []
+    for _ in range(resamples):
+        cell = np.ix_(rng.integers(targets, size=targets), rng.integers(sources, size=sources))
+        drawn.append(_mean_rows(distance[cell], transfer[cell], use[cell]))
+        order = rng.permutation(sources)
+        shuffled.append(_mean_rows(distance[:, order], transfer, use & use[:, order]))
+    value = float(np.nanmean(by_target))
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    p = (1 + np.sum(np.abs(shuffled) >= abs(value) - 1e-12)) / (resamples + 1)
+    return Agreement(value, float(low), float(high), float(p), by_target)
+
+
+def _mean_rows(distance: Array, transfer: Array, use: NDArray[np.bool_]) -> float:
+    found = [_rows(*v) for v in zip(distance, transfer, use, strict=True) if v[2].sum() > 1]
+    return float(np.nanmean(found)) if np.isfinite(found).any() else 0.0
+
+
+def _rows(x: Array, y: Array, use: NDArray[np.bool_]) -> float:
+    """Spearman's correlation; NaN where one side is constant."""
+    a, b = (rankdata(v[use]) for v in (x, y))
+    a, b = a - a.mean(), b - b.mean()
+    below = np.sqrt((a @ a) * (b @ b))
+    return a @ b / below if below > 0 else np.nan
 
 
 def _drawn(task: Task, count: int, seed: int) -> Tensor:

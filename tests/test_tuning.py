@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 from small import small_probe, small_task
 
 from t2v import tuning
@@ -10,7 +11,7 @@ from t2v.classifiers import WEIGHT_DECAY
 from t2v.errors import InputError
 from t2v.experts import Schedule, fine_tune, generic_expert
 from t2v.head import fit_head
-from t2v.tuning import fewer, fixed_errors, transfer_distance, tuned_errors
+from t2v.tuning import fewer, fixed_errors, rank_agreement, transfer_distance, tuned_errors
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +98,35 @@ def test_transfer_distance_by_hand():
     found = transfer_distance(tuned, generic, [0.01, 0.05])
     # means to: 0.2, 0.4; 0.2, 0 -> floor 0.05
     np.testing.assert_allclose(found, [[-0.5, 0.0], [1.0, -0.5]])
+
+
+def test_rank_agreement_is_the_mean_of_spearmans_and_sees_only_what_counts():
+    rng = np.random.default_rng(0)
+    x, y, use = rng.normal(size=(4, 9)), rng.normal(size=(4, 9)), rng.random((4, 9)) < 0.8
+    use[:, :3] = True
+    found = rank_agreement(x, y, use, resamples=99)
+    expected = [spearmanr(a[u], b[u])[0] for a, b, u in zip(x, y, use, strict=True)]
+    np.testing.assert_allclose(found.by_target, expected)
+    assert found.value == pytest.approx(np.mean(expected))
+    assert rank_agreement(np.where(use, x, 99), y, use, resamples=99)[:4] == found[:4]
+    same = rank_agreement(x, np.exp(x), resamples=199)
+    assert same[:4] == (1.0, 1.0, 1.0, 1 / 200)
+    with pytest.raises(InputError, match="3 or more"):
+        rank_agreement(x[:, :2], y[:, :2])
+
+
+def test_rank_agreement_of_chance_is_called_so_as_often_as_it_should():
+    # what only the source decides, in both: cells of a column are one observation, not six
+    rng = np.random.default_rng(1)
+
+    def draw():
+        return rng.normal(size=7) + 0.3 * rng.normal(size=(6, 7))
+
+    pairs = [(draw(), draw()) for _ in range(60)]
+    found = [rank_agreement(x, y, resamples=39, seed=i) for i, (x, y) in enumerate(pairs)]
+    # level 5%: more than 9 of 60 have a chance of 0.1%; a test that takes cells for independent
+    # finds something in a third
+    assert sum(f.p <= 0.05 for f in found) <= 9
+    assert sum(spearmanr(x, y, axis=None).pvalue <= 0.05 for x, y in pairs) > 20
+    # intervals of seven sources are a little short: 50 of 60 at least hold the 0
+    assert sum(f.low <= 0 <= f.high for f in found) >= 50
