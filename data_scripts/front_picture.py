@@ -69,7 +69,7 @@ def main() -> None:
     for group in dict.fromkeys(groups):
         own = at[np.array(groups) == group]
         middle = own[np.linalg.norm(own[:, None] - own, axis=-1).sum(1).argmin()]
-        x, y = own[np.linalg.norm(own - middle, axis=1) < 2 * TILE].T  # not those far off
+        x, y = own[np.linalg.norm(own - middle, axis=1) < 3 * TILE].T  # not those far off
         colour = plots.readable(styles[group][0])
         above = x[y.argmax()], y.max() + half
         text = ax.annotate(
