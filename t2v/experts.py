@@ -152,7 +152,8 @@ def fine_tune(
     """Trains an expert: the head to convergence, then all weights (Supp. C.1).
 
     Batches are drawn evenly over the classes, mirrored at random and shifted by up to a twelfth of
-    their side. The same seed gives the same weights on the same machine and number of threads.
+    their side. The same seed gives the same weights on the same CPU and number of threads (on a GPU
+    up to the order of sums, which cuDNN leaves open).
 
     Args:
         task: its training images are used; the held-out ones are not looked at.

@@ -241,7 +241,7 @@ class _Features:
     def problem(self, t: int, columns: Sequence[int]) -> tuple:
         """An item for `_errors`, but for the first entry."""
         task = self.tasks[t]
-        features = [np.load(self.path(t, m)) for m in columns]
+        features = [np.load(self.path(t, m), mmap_mode="r") for m in columns]
         device = _device(self.experts[columns[0]])
         return features, task.labels, task.test, task.num_classes, device
 

@@ -264,6 +264,7 @@ def two_workers(address):
     """Dask workers of one thread, each a Python of its own."""
     command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny"]
     command += ["--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1"]
+    command += ["--death-timeout", "20"]  # should nobody be left to end them
     workers = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
     try:
         yield workers
