@@ -73,7 +73,7 @@ def measure(seed: int, scale: str) -> Iterator[dict[str, Any]]:
     matrix = error_matrix(tasks, [generic_expert(probe), *experts], progress=True)
     embeddings = (
         embed_tasks(tasks, probe, progress=True),
-        embed_tasks(courses, probe, max_images=1000, progress=True),
+        embed_tasks(courses, probe, max_images=400, progress=True),
     )
     domains = tuple(embed_tasks(part, probe, domain="second") for part in (tasks, courses))
     for overlap in (True, False):
