@@ -207,7 +207,8 @@ def distance_heatmap(
     Args:
         matrix: `[N, N]`.
         names: N, of the tasks.
-        groups: levels of the taxonomy, coarse first: N names each; drawn as bars at the left.
+        groups: levels of the taxonomy, coarse first: N names each; drawn as bars at the left, in
+            the colours of `group_styles`, as on the map of the same tasks.
         show_names: write names at the rows; default: up to 40 tasks.
         title: what to see.
         label: of the colour bar, with unit.
@@ -252,9 +253,9 @@ def distance_heatmap(
     for spine in main.spines.values():
         spine.set_visible(False)
     for ax, level in zip(grid[1, :-1], groups, strict=True):
-        _group_bar(ax, [level[i] for i in order])
+        _group_bar(ax, [level[i] for i in order], group_styles(level))
     if groups:
-        _group_key(figure, groups[0])
+        _group_key(figure, group_styles(groups[0]))
     figure.colorbar(drawn, ax=list(grid[:, -1]), label=label, shrink=0.6, pad=0.02)
     return figure
 
@@ -347,14 +348,12 @@ def save(figure: Figure, path: str | Path) -> None:
     os.replace(draft, path)
 
 
-def _group_bar(ax: Axes, level: Sequence[str]) -> None:
-    styles = group_styles(sorted(set(level)))
+def _group_bar(ax: Axes, level: Sequence[str], styles: Mapping[str, tuple[str, str]]) -> None:
     colours = np.array([to_rgb(styles[group][0]) for group in level])
     ax.imshow(colours[:, None], aspect="auto", interpolation="nearest")
 
 
-def _group_key(figure: Figure, level: Sequence[str]) -> None:
-    styles = group_styles(sorted(set(level)))
+def _group_key(figure: Figure, styles: Mapping[str, tuple[str, str]]) -> None:
     handles = [plt.Line2D([], [], marker="s", ls="", ms=8, color=c) for c, _ in styles.values()]
     figure.legend(handles, styles, loc="outside lower left", ncols=min(5, len(styles)))
 

@@ -98,7 +98,7 @@ class Task:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 (hex) of everything in the task: equal for equal contents."""
+        """Hex digest (sha256) of everything in the task; equal for equal contents."""
         digest = hashlib.sha256(repr((self.name, self.classes, self.lineage, self.group)).encode())
         digest.update(self.labels.numpy().tobytes())
         digest.update(b"" if self.test is None else self.test.numpy().tobytes())

@@ -60,6 +60,12 @@ def test_links_to_files_of_the_repository_lead_somewhere():
             assert found.exists() or found.with_suffix(".md").exists(), f"{path.name}: {target}"
 
 
+def test_formulas_use_only_what_the_local_mathjax_can_draw_alone():
+    # bold symbols are an extension that it would load from elsewhere: the formula stays empty
+    for path in [*PAGES, *CHAPTERS]:
+        assert not re.search(r"\\(boldsymbol|bm)\b", path.read_text()), path.name
+
+
 def test_pictures_on_pages_are_described_in_whole_sentences():
     for path, text in texts():
         for kind, name, options in re.findall(r"\{(figure|image)\} (\S+)\n((?::.*\n)*)", text):
