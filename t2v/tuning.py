@@ -164,21 +164,23 @@ def rank_agreement(
     Args:
         distance: `[T, M]`.
         transfer: `[T, M]`.
-        use: bool `[T, M]`, cells that count; `None`: all.
+        use: bool `[T, M]`, cells that count; `None`: all. Targets with fewer than three are left
+            out.
         resamples: of each.
         seed: of both.
 
     Raises:
-        InputError: if shapes differ, or a target has fewer than three sources.
+        InputError: if shapes differ, or no target has three sources.
     """
     distance, transfer = (np.asarray(v, dtype=np.float64) for v in (distance, transfer))
     use = np.ones(distance.shape, dtype=bool) if use is None else np.asarray(use)
-    if not distance.shape == transfer.shape == use.shape or use.sum(1).min() < 3:
+    if not distance.shape == transfer.shape == use.shape or use.sum(1).max() < 3:
         raise InputError(
             f"distance, transfer, use: expected one shape [targets, 3 or more sources]; got "
             f"{distance.shape}, {transfer.shape}, {use.shape}"
         )
     rng = np.random.default_rng(seed)
+    use = use & (use.sum(1) >= 3)[:, None]
     targets, sources = distance.shape
     by_target = np.array([_rows(*v) for v in zip(distance, transfer, use, strict=True)])
     drawn, shuffled = [], []
@@ -194,12 +196,14 @@ def rank_agreement(
 
 
 def _mean_rows(distance: Array, transfer: Array, use: NDArray[np.bool_]) -> float:
-    found = [_rows(*v) for v in zip(distance, transfer, use, strict=True) if v[2].sum() > 1]
+    found = [_rows(*v) for v in zip(distance, transfer, use, strict=True)]
     return float(np.nanmean(found)) if np.isfinite(found).any() else 0.0
 
 
 def _rows(x: Array, y: Array, use: NDArray[np.bool_]) -> float:
-    """Spearman's correlation; NaN where one side is constant."""
+    """Spearman's correlation; NaN where one side is constant, or nothing is there."""
+    if use.sum() < 2:
+        return np.nan
     a, b = (rankdata(v[use]) for v in (x, y))
     a, b = a - a.mean(), b - b.mean()
     below = np.sqrt((a @ a) * (b @ b))

@@ -109,6 +109,10 @@ def test_rank_agreement_is_the_mean_of_spearmans_and_sees_only_what_counts():
     np.testing.assert_allclose(found.by_target, expected)
     assert found.value == pytest.approx(np.mean(expected))
     assert rank_agreement(np.where(use, x, 99), y, use, resamples=99)[:4] == found[:4]
+    use[0, 2:] = False
+    assert (
+        np.isnan(rank_agreement(x, y, use, resamples=9).by_target).tolist() == [True] + [False] * 3
+    )
     same = rank_agreement(x, np.exp(x), resamples=199)
     assert same[:4] == (1.0, 1.0, 1.0, 1 / 200)
     with pytest.raises(InputError, match="3 or more"):
