@@ -46,7 +46,7 @@ Array = NDArray[np.float64]
 SHARPNESS = 20.0  # of the soft labels (C.3)
 LEARNING_RATE = 0.05  # C.3
 WEIGHT_DECAY = 5e-4  # C.3
-MOST_EPOCHS = 40
+MOST_EPOCHS = 24
 FOLDS = 3  # of the training tasks, to choose the number of epochs
 LEAST = 1e-3  # layer means
 
