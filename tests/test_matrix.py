@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -264,7 +265,7 @@ def two_workers(address):
     """Dask workers of one thread, each a Python of its own."""
     command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny"]
     command += ["--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1"]
-    command += ["--death-timeout", "20"]  # should nobody be left to end them
+    command += ["--death-timeout", "300"]  # should nobody be left to end them
     workers = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
     try:
         yield workers
@@ -297,14 +298,24 @@ def test_dask_gives_the_same_though_a_worker_is_killed(tmp_path, monkeypatch):
     scheduler = distributed.LocalCluster(
         n_workers=0, processes=False, host="127.0.0.1", dashboard_address=None, protocol="tcp"
     )
-    with scheduler, distributed.Client(scheduler) as client, joblib.parallel_config("dask"):
+    together = []
+
+    def compute():
+        with joblib.parallel_config("dask", client=client):
+            together.append(error_matrix(tasks, experts))
+
+    with scheduler, distributed.Client(scheduler) as client:
         with two_workers(client.scheduler.address) as workers:
-            client.wait_for_workers(2)
-            together = error_matrix(tasks, experts)
+            client.wait_for_workers(2, timeout=300)
+            # in a thread, so that a cluster that waits for ever is a failure
+            thread = threading.Thread(target=compute, daemon=True)
+            thread.start()
+            thread.join(timeout=300)
             assert workers[0].poll() == -signal.SIGKILL and workers[1].poll() is None
+    assert together
     assert len(features) == len(experts) * len({id(task.images) for task in tasks})
-    assert len(cells) == together.errors.size
-    assert same(together, alone)
+    assert len(cells) == together[0].errors.size
+    assert same(together[0], alone)
 
 
 def images_of(task):
