@@ -275,7 +275,8 @@ def two_workers(address):
             worker.wait()
 
 
-@pytest.mark.slow  # starts a scheduler and two workers
+@pytest.mark.cluster
+@pytest.mark.slow
 def test_dask_gives_the_same_though_a_worker_is_killed(tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
     tasks, experts = smoke()

@@ -1,4 +1,4 @@
-"""The scale of the probe's convolutions: free, since batch norm undoes it, and fixed all the same."""
+"""The scale of the probe's convolutions: free, as batch norm undoes it, and fixed all the same."""
 
 import pytest
 import torch
