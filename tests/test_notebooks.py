@@ -171,6 +171,13 @@ def test_names_no_place_of_one_machine(chapter):
         assert not re.search(r"(?<![\w.])/(home|work|root|tmp|Users)/", cell.source), cell.id
 
 
+def test_no_directive_is_taken_for_text(chapter):
+    # a fence of backticks is none if its first line holds another; one of tildes is
+    for cell in chapter.cells:
+        if cell.cell_type == "markdown":
+            assert not re.search(r"^```\{[\w-]+\}.*`", cell.source, re.MULTILINE), cell.id
+
+
 def test_labels_are_those_of_one_figure_each():
     names = [
         cell.metadata.mystnb.figure.get("name")
