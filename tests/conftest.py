@@ -20,9 +20,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / "notebooks"), str(ROOT / "tests")]
 def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="cpu or cuda: where tests of networks run")
     parser.addoption("--dtype", default="float64", help="float64 or float32: of those networks")
-    parser.addoption(
-        "--cluster", action="store_true", help="also the test on a Dask cluster, one worker killed"
-    )
 
 
 @pytest.fixture(scope="session")
@@ -39,14 +36,9 @@ def dtype(request):
     return getattr(torch, request.config.getoption("--dtype"))
 
 
-def pytest_collection_modifyitems(config, items):
-    """Tests whose condition is not met are skipped, saying so."""
-    conditions = {
-        "gpu": (_has_gpu, "no CUDA device"),
-        "real": (_has_photographs, "no photographs"),
-        # on a machine with much else to do its workers may starve for minutes
-        "cluster": (lambda: config.getoption("--cluster"), "only with --cluster"),
-    }
+def pytest_collection_modifyitems(items):
+    """GPU tests and those on photographs are skipped, saying so, where there is none."""
+    conditions = {"gpu": (_has_gpu, "no CUDA device"), "real": (_has_photographs, "no photographs")}
     for marker, (present, reason) in conditions.items():
         marked = [item for item in items if marker in item.keywords]
         if marked and not present():

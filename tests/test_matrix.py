@@ -275,8 +275,7 @@ def two_workers(address):
             worker.wait()
 
 
-@pytest.mark.cluster
-@pytest.mark.slow
+@pytest.mark.slow  # starts a scheduler and two workers
 def test_dask_gives_the_same_though_a_worker_is_killed(tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
     tasks, experts = smoke()
