@@ -19,6 +19,12 @@ UV    := uv==0.13.8
 export OMP_NUM_THREADS := $(THREADS)
 export MKL_NUM_THREADS := $(THREADS)
 export OPENBLAS_NUM_THREADS := $(THREADS)
+# a thread that waits sleeps: one that spins is ten times as slow beside other work
+export OMP_WAIT_POLICY := PASSIVE
+# freed memory stays for the next batch, instead of going back to the system to be zeroed again
+export MALLOC_MMAP_THRESHOLD_ := 1073741824
+export MALLOC_TRIM_THRESHOLD_ := 268435456
+export MALLOC_TOP_PAD_ := 67108864
 
 BUILD := $(BIN)/python notebooks/build.py --scale $(SCALE) --library $(LIBRARY) --device $(DEVICE) \
          --seed $(SEED) $(if $(DATA),--mirror $(DATA))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+
+# read when torch is loaded: threads that wait sleep, else a busy machine is ten times as slow
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from t2v import cli_zoo
 from t2v.cli_options import Device, ImageSize, Pictures, ProbeName, Seed, Weights, read_task
