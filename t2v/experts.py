@@ -19,8 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
-from rich.progress import Progress, track
+from rich.progress import Progress
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
@@ -29,9 +28,10 @@ from t2v.errors import FileError
 from t2v.head import Head
 from t2v.hog import Hog
 from t2v.probe import IMAGENET_MEAN, IMAGENET_STD, Probe, _build, _device, _sha256, _take_head_off
-from t2v.store import _limited, memory
+from t2v.store import memory
 from t2v.task import Task
 from t2v.training import CHECK, Schedule, Training, write
+from t2v.work import default_jobs, in_parallel
 
 __all__ = [
     "Expert",
@@ -224,8 +224,6 @@ def train_experts(
     """
     tasks = list(tasks)
     schedules = [schedule] * len(tasks) if isinstance(schedule, Schedule) else list(schedule)
-    if jobs is None:
-        jobs = 1 if probe.device.type == "cuda" else -1
     folder = (Path(memory().location) / "experts").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     keys = [_key(task, probe, s, seed) for task, s in zip(tasks, schedules, strict=True)]
@@ -233,13 +231,16 @@ def train_experts(
     missing = [i for i, path in enumerate(paths) if not path.exists()]
     # longest first, so that no process is left alone with a long one at the end
     missing.sort(key=lambda i: -schedules[i].steps * schedules[i].batch_size)
-    threads = torch.get_num_threads() if jobs == 1 else 1
-    done = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        delayed(_limited)(threads, _trained, i, tasks[i], probe, schedules[i], seed, paths[i])
-        for i in missing
+    done = in_parallel(
+        _trained,
+        [(i, tasks[i], probe, schedules[i], seed, paths[i]) for i in missing],
+        jobs or default_jobs(probe.device),
+        total=len(missing),
+        what="experts",
+        progress=progress,
+        ordered=False,
     )
-    total = len(missing)
-    for i, expert in track(done, "experts", total=total, disable=not progress, transient=True):
+    for i, expert in done:
         expert.save(paths[i])
         _checkpoint_of(paths[i]).unlink(missing_ok=True)
     return [Expert.load(path, like=probe) for path in paths]

@@ -1,6 +1,6 @@
 """The error matrix: a linear classifier for every task on every expert's features.
 
-Two kinds of work item go through `joblib.Parallel`: an expert's features of one set of images, and
+Two kinds of work item go through `t2v.work`: an expert's features of one set of images, and
 the classifiers of all missing experts on one task. Results come back to this process, which keeps
 them, features as `.npy` and cells in SQLite: a run killed at any moment loses what was under way.
 """
@@ -11,7 +11,7 @@ import hashlib
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,16 +19,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from rich.progress import track
 from torch import Tensor
 
 from t2v.classifiers import fit_classifiers
 from t2v.errors import FileError, InputError
 from t2v.experts import Expert, sources
-from t2v.store import _limited, memory
+from t2v.store import memory
 from t2v.task import ImageSource, Task
+from t2v.work import default_jobs, in_parallel
 
 BATCH = 2**28  # bytes of float64 features in one batch of classifiers
 
@@ -104,8 +103,7 @@ def error_matrix(
     tasks, experts = list(tasks), list(experts)
     for task in tasks:
         _check(task)
-    on_gpu = any(_device(expert) == "cuda" for expert in experts)
-    run = _Run(jobs or (1 if on_gpu else -1), progress)
+    jobs = jobs or default_jobs(*map(_device, experts))
     keys = [[(task.fingerprint, identity(expert)) for expert in experts] for task in tasks]
     code = sources("classifiers", "hog", "matrix", "networks", "probe")
     with closing(_Cells(store or Path(memory().location) / "cells.sqlite", code)) as cells:
@@ -115,12 +113,15 @@ def error_matrix(
             for t, row in enumerate(keys)
             if (lacking := [m for m, key in enumerate(row) if key not in known])
         }
-        features = _Features(tasks, experts)
-        features.compute([(t, m) for t, columns in missing.items() for m in columns], run)
+        features = Features(tasks, experts)
+        features.compute(
+            [(t, m) for t, columns in missing.items() for m in columns], jobs, progress
+        )
         # largest first, so that no process is left alone with a long one at the end
         order = sorted(missing, key=lambda t: -len(tasks[t]) * tasks[t].num_classes)
         items = ((t, *features.problem(t, missing[t])) for t in order)
-        for t, errors in run(_errors, items, len(order), "tasks"):
+        how = {"total": len(order), "what": "tasks", "progress": progress, "ordered": False}
+        for t, errors in in_parallel(_errors, items, jobs, **how):
             found = {keys[t][m]: error for m, error in zip(missing[t], errors, strict=True)}
             cells.write(found)
             known |= found
@@ -162,39 +163,25 @@ def _overlap(task: Task, expert: Expert) -> bool:
     return same and any(not name.startswith("not ") for name in shared)
 
 
-def _device(expert: Expert) -> str:
-    return getattr(expert.extractor, "device", torch.device("cpu")).type
+def _device(expert: Expert) -> torch.device:
+    return getattr(expert.extractor, "device", torch.device("cpu"))
 
 
-@dataclass(frozen=True)
-class _Run:
-    """`joblib.Parallel` over items, in whatever order they are done."""
-
-    jobs: int
-    progress: bool
-
-    def __call__(
-        self, work: Callable[[tuple], Any], items: Iterable[tuple], total: int, what: str
-    ) -> Iterator[Any]:
-        threads = torch.get_num_threads() if self.jobs == 1 else 1
-        # one argument, a tuple: joblib's Dask backend puts large ones that are not on a single
-        # worker ahead of time, and they are lost with it
-        done = Parallel(self.jobs, return_as="generator_unordered", batch_size=1)(
-            delayed(_limited)(threads, work, item) for item in items
-        )
-        return track(done, what, total=total, disable=not self.progress, transient=True)
-
-
-def _features_of(item: tuple[Any, ImageSource | Tensor, Path]) -> tuple[Path, NDArray[np.float32]]:
-    extractor, images, path = item
+def _features_of(
+    extractor: Any, images: ImageSource | Tensor, path: Path
+) -> tuple[Path, NDArray[np.float32]]:
     return path, extractor.features(images).numpy()
 
 
 def _errors(
-    item: tuple[int, list[NDArray[np.float32]], Tensor, Tensor, int, str],
+    t: int,
+    features: list[NDArray[np.float32]],
+    labels: Tensor,
+    test: Tensor,
+    num_classes: int,
+    device: torch.device,
 ) -> tuple[int, list[float]]:
-    """Test errors of one classifier on each of several experts' features `[N, D]` of one task."""
-    t, features, labels, test, num_classes, device = item
+    """Test errors of one classifier on each of several experts' features `[N, D]` of task t."""
     errors = [0.0] * len(features)
     for width in sorted({found.shape[1] for found in features}):
         alike = [m for m, found in enumerate(features) if found.shape[1] == width]
@@ -208,8 +195,8 @@ def _errors(
     return t, errors
 
 
-class _Features:
-    """Features on disk, one file per expert and set of images."""
+class Features:
+    """Features on disk, one file per expert and set of images; tasks are told by their number."""
 
     def __init__(self, tasks: list[Task], experts: list[Expert]) -> None:
         self.tasks, self.experts = tasks, experts
@@ -219,17 +206,24 @@ class _Features:
         self.contents = {key: _contents(images) for key, images in sets.items()}
 
     def path(self, t: int, m: int) -> Path:
+        """The file of expert m's features of task t's images."""
         what = (self.contents[id(self.tasks[t].images)], identity(self.experts[m]))
         return self.folder / f"{sources('hog', 'networks', 'probe', what=what)}.npy"
 
-    def compute(self, cells: Sequence[tuple[int, int]], run: _Run) -> None:
+    def compute(self, cells: Sequence[tuple[int, int]], jobs: int, progress: bool) -> None:
+        """Makes the files of cells (t, m) that are not there.
+
+        Raises:
+            InputError: naming expert and task, if features are not finite.
+        """
         lacking = {self.path(t, m): (t, m) for t, m in cells}
         lacking = {path: cell for path, cell in lacking.items() if not path.exists()}
         items = (
             (self.experts[m].extractor, self.tasks[t].images, path)
             for path, (t, m) in lacking.items()
         )
-        for path, found in run(_features_of, items, len(lacking), "features"):
+        how = {"total": len(lacking), "what": "features", "progress": progress, "ordered": False}
+        for path, found in in_parallel(_features_of, items, jobs, **how):
             if not np.isfinite(found).all():
                 t, m = lacking[path]
                 raise InputError(

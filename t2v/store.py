@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import hashlib
 import os
 from collections.abc import Callable, Iterable
@@ -11,16 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
-from joblib import Memory, Parallel, delayed
-from rich.progress import track
-from threadpoolctl import threadpool_limits
+from joblib import Memory
 from torch import Tensor
 
 from t2v.embedding import Embedding, domain2vec, task2vec
 from t2v.head import fit_head
 from t2v.probe import Probe
 from t2v.task import Task
+from t2v.work import default_jobs, in_parallel
 
 # what decides the values of an embedding: a change in one of these makes kept ones stale
 _SOURCES = ("embedding", "fisher", "head", "probe", "robust", "row_norms", "networks")
@@ -91,10 +87,9 @@ def held_out_errors(
     def features_of(missing: list[Task]) -> list[tuple[Tensor]]:
         # tasks with the same images, such as attributes of garments, share the passes
         sets = {id(task.images): task.images for task in missing}
-        found = _parallel(jobs, probe)(
-            delayed(_limited)(_threads(jobs, probe), probe.features, images)
-            for images in sets.values()
-        )
+        items = [(images,) for images in sets.values()]
+        how_many = jobs or default_jobs(probe.device)
+        found = in_parallel(probe.features, items, how_many, total=len(items), what="features")
         by_set = dict(zip(sets, found, strict=True))
         return [(by_set[id(task.images)],) for task in missing]
 
@@ -129,41 +124,17 @@ def _each(
     # largest first, so that no process is left alone with a long one at the end
     missing.sort(key=lambda item: -len(tasks[item[0]]) * tasks[item[0]].num_classes)
     given = more([tasks[i] for i, _ in missing]) if more else [()] * len(missing)
-    threads = _threads(jobs, probe)
-    done = _parallel(jobs, probe)(
-        delayed(_limited)(threads, kept, key, tasks[i], probe, *extra)
-        for (i, key), extra in zip(missing, given, strict=True)
+    items = [(key, tasks[i], probe, *extra) for (i, key), extra in zip(missing, given, strict=True)]
+    done = in_parallel(
+        kept,
+        items,
+        jobs or default_jobs(probe.device),
+        total=len(items),
+        what="tasks",
+        progress=progress,
     )
-    bar = track(done, "tasks", total=len(missing), disable=not progress, transient=True)
-    results.update((i, result) for (i, _), result in zip(missing, bar, strict=True))
+    results.update((i, result) for (i, _), result in zip(missing, done, strict=True))
     return [results[i] for i in range(len(tasks))]
-
-
-def _parallel(jobs: int | None, probe: Probe) -> Parallel:
-    return Parallel(n_jobs=_jobs(jobs, probe), return_as="generator")
-
-
-def _jobs(jobs: int | None, probe: Probe) -> int:
-    return jobs or (1 if probe.device.type == "cuda" else -1)
-
-
-def _threads(jobs: int | None, probe: Probe) -> int:
-    # a process uses its share of the cores, whatever OMP_NUM_THREADS says for all of them together
-    return torch.get_num_threads() if _jobs(jobs, probe) == 1 else 1
-
-
-def _limited(threads: int, work: Callable, *arguments: Any) -> Any:
-    torch.set_num_threads(threads)
-    with threadpool_limits(threads):
-        result = work(*arguments)
-    _give_back()
-    return result
-
-
-def _give_back() -> None:
-    """Returns freed memory to the system: joblib ends a process that has grown by 300 MB."""
-    with contextlib.suppress(OSError, AttributeError):  # glibc only
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _embed(key: tuple, task: Task, probe: Probe) -> Embedding:

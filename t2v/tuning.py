@@ -13,19 +13,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
-from rich.progress import track
 from scipy.stats import rankdata
 from torch import Tensor
 
 from t2v.classifiers import fit_classifiers
 from t2v.errors import InputError
 from t2v.experts import Expert, Schedule, fine_tune, sources
-from t2v.matrix import _Features, _Run, identity
+from t2v.matrix import Features, identity
 from t2v.probe import Probe
-from t2v.store import _limited, memory
+from t2v.store import memory
 from t2v.task import Task
+from t2v.work import default_jobs, in_parallel
 
 Array = NDArray[np.float64]
 _CODE = ("classifiers", "experts", "head", "networks", "probe", "training", "tuning")
@@ -42,6 +41,19 @@ def fewer(task: Task, count: int, seed: int = 0) -> Task:
     index = _drawn(task, count, seed)
     kept = torch.cat([index, task.test.nonzero().flatten()])
     return replace(task.subset(kept), test=torch.arange(len(kept)) >= len(index))
+
+
+def largest_tasks(tasks: Sequence[Task], count: int = 4) -> list[Task]:
+    """The tasks with most training images, no two of one group, at most two of one lineage's root.
+
+    Among equals, the first; the rule by which chapter 14 takes the four tasks of Fig. 4.
+    """
+    chosen: list[Task] = []
+    for task in sorted(tasks, key=lambda task: -len(task.train)):
+        of_root = [c for c in chosen if c.lineage[0] == task.lineage[0]]
+        if task.group not in [c.group for c in chosen] and len(of_root) < 2:
+            chosen.append(task)
+    return chosen[:count]
 
 
 def fixed_errors(
@@ -71,8 +83,8 @@ def fixed_errors(
         `[T, R, C, M]`, class-balanced errors in [0, 1].
     """
     cells = list(product(range(len(tasks)), range(len(experts))))
-    features = _Features(list(tasks), list(experts))  # those of the error matrix, if it was there
-    features.compute(cells, _Run(jobs, progress))
+    features = Features(list(tasks), list(experts))  # those of the error matrix, if it was there
+    features.compute(cells, jobs, progress)
     items = []
     for t, m in cells:
         task = tasks[t]
@@ -109,8 +121,7 @@ def tuned_errors(
         `[W]`, class-balanced errors in [0, 1].
     """
     schedules = [schedule] * len(work) if isinstance(schedule, Schedule) else list(schedule)
-    if jobs is None:
-        jobs = 1 if any(probe.device.type == "cuda" for _, probe in work) else -1
+    jobs = jobs or default_jobs(*(probe.device for _, probe in work))
     items = [
         ((task.fingerprint, probe.sha256, probe.image_size, how, seed), (task, probe))
         for (task, probe), how in zip(work, schedules, strict=True)
@@ -229,11 +240,9 @@ def _drawn(task: Task, count: int, seed: int) -> Tensor:
 def _each(work: Any, items: list[tuple], jobs: int, what: str, progress: bool) -> list[Any]:
     """`work` on items (key, given), in their order, each kept as soon as it is done."""
     kept = memory().cache(work, ignore=["given"])
-    threads = torch.get_num_threads() if jobs == 1 else 1
     code = sources(*_CODE)
-    parallel = Parallel(n_jobs=jobs, return_as="generator")
-    done = parallel(delayed(_limited)(threads, kept, (code, *key), given) for key, given in items)
-    return list(track(done, what, total=len(items), disable=not progress, transient=True))
+    keyed = [((code, *key), given) for key, given in items]
+    return list(in_parallel(kept, keyed, jobs, total=len(items), what=what, progress=progress))
 
 
 def _fixed(key: tuple, given: tuple) -> list[list[float]]:

@@ -61,13 +61,13 @@ def count(monkeypatch):
     seen = {"features": [], "cells": []}
     features, errors = matrix._features_of, matrix._errors
 
-    def counted_features(item):
-        seen["features"].append((item[0].sha256, len(item[1])))
-        return features(item)
+    def counted_features(extractor, images, path):
+        seen["features"].append((extractor.sha256, len(images)))
+        return features(extractor, images, path)
 
-    def counted_errors(item):
-        seen["cells"].append(len(item[1]))
-        return errors(item)
+    def counted_errors(t, found, *task):
+        seen["cells"].append(len(found))
+        return errors(t, found, *task)
 
     monkeypatch.setattr(matrix, "_features_of", counted_features)
     monkeypatch.setattr(matrix, "_errors", counted_errors)
