@@ -19,15 +19,17 @@ What the paper leaves open is settled here as follows.
 - *Temperature.* γ starts where the cross entropy of the training tasks is least at $b = 0$, and is
   learnt with the biases (as log γ, so that it stays positive).
 - *Epochs.* The paper stops after 81, chosen we do not know on what. Here the training tasks alone
-  decide, by cross-validation among them: the fewest epochs, 0 included, after which the tasks held
-  out were served as well as after the best number, but for one standard error of the difference
-  (Breiman et al. 1984, §3.4.3). Where there is nothing to learn, nothing is.
+  decide, by cross-validation among them, which ends after 81 or when `PATIENCE` epochs have brought
+  nothing better: the fewest epochs, 0 included, after which the tasks held out were served as well
+  as after the best number, but for one standard error of the difference (Breiman et al. 1984,
+  §3.4.3). Where there is nothing to learn, nothing is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -46,7 +48,8 @@ Array = NDArray[np.float64]
 SHARPNESS = 20.0  # of the soft labels (C.3)
 LEARNING_RATE = 0.05  # C.3
 WEIGHT_DECAY = 5e-4  # C.3
-MOST_EPOCHS = 24
+MOST_EPOCHS = 81  # C.3
+PATIENCE = 8  # epochs without a better one, after which cross-validation ends
 FOLDS = 3  # of the training tasks, to choose the number of epochs
 LEAST = 1e-3  # layer means
 
@@ -63,8 +66,8 @@ class Model2Vec:
         alpha: likewise.
         gamma: what the softmax multiplies distances by.
         epochs: that were learnt.
-        curve: `[MOST_EPOCHS + 1]`, mean relative error increase on held-out training tasks after
-            so many epochs; empty if the number was given.
+        curve: mean relative error increase on held-out training tasks after 0, 1, ... epochs, as
+            far as cross-validation went; empty if the number was given.
     """
 
     models: Array
@@ -131,7 +134,8 @@ class Model2Vec:
         if epochs is None:
             increases = _held_out_increases(problem, floor)
             curve, epochs = increases.mean(1), _fewest(increases)
-        models, gamma, _ = _learn(problem, np.ones(len(usable), bool), epochs)
+        path = _learn(problem, np.ones(len(usable), bool))
+        _, models, gamma = next(islice(path, epochs, None))
         return cls(models, trivial / scale, scale, prior, alpha, gamma, epochs, curve)
 
     def distance(self, target: Any) -> Array:
@@ -236,8 +240,10 @@ def _to_trivial(m: Tensor, trivial: Tensor) -> Tensor:
     return 1 - (r * s).sum(1) / (r.square().sum(1) * s.square().sum(1)).sqrt()
 
 
-def _learn(problem: _Problem, use: NDArray[np.bool_], epochs: int) -> tuple[Array, float, Array]:
-    """Learn from the tasks of `use`; distances `[epochs + 1, R, M]` of all tasks on the way."""
+def _learn(
+    problem: _Problem, use: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.float32], Array, float]]:
+    """Learn from the tasks of `use`; after 0, 1, ... epochs `[R, M]` distances, models and γ."""
     tasks, start, trivial = (
         torch.tensor(x, dtype=torch.float32)
         for x in (problem.tasks, problem.start, problem.trivial)
@@ -252,43 +258,41 @@ def _learn(problem: _Problem, use: NDArray[np.bool_], epochs: int) -> tuple[Arra
     bias = torch.zeros_like(start, requires_grad=True)
     log_gamma = None
     least = LEAST - start
-    path = []
-    for epoch in range(epochs + 1):
-        with torch.set_grad_enabled(epoch < epochs):
-            m = start + bias
-            distance = _symmetric(tasks, m) - problem.alpha * _to_trivial(m, trivial)
-        path.append(distance.detach().numpy().copy())
+    while True:
+        m = start + bias
+        distance = _symmetric(tasks, m) - problem.alpha * _to_trivial(m, trivial)
         if log_gamma is None:
             grid = torch.linspace(0, 8, 81)
             costs = [float(loss(distance.detach(), g.exp())) for g in grid]
             log_gamma = grid[int(np.argmin(costs))].clone().requires_grad_()
             groups = [{"params": [bias], "weight_decay": WEIGHT_DECAY}, {"params": [log_gamma]}]
             optimiser = torch.optim.Adam(groups, lr=LEARNING_RATE)
-        if epoch < epochs:
-            optimiser.zero_grad()
-            loss(distance, log_gamma.exp()).backward()
-            optimiser.step()
-            with torch.no_grad():
-                torch.maximum(bias, least, out=bias)
-    models = problem.start + bias.detach().double().numpy()
-    return np.maximum(models, LEAST), float(log_gamma.detach().exp()), np.array(path)
+        models = np.maximum(problem.start + bias.detach().double().numpy(), LEAST)
+        yield distance.detach().numpy(), models, float(log_gamma.detach().exp())
+        optimiser.zero_grad()
+        loss(distance, log_gamma.exp()).backward()
+        optimiser.step()
+        with torch.no_grad():
+            torch.maximum(bias, least, out=bias)
 
 
 def _held_out_increases(problem: _Problem, floor: Array) -> Array:
-    """`[MOST_EPOCHS + 1, R]`, relative error increases of tasks held out in turn, by epoch."""
+    """Relative error increases of tasks held out in turn, `[epochs + 1, R]`."""
     count = len(problem.tasks)
     folds = min(FOLDS, count)
     fold_of = np.random.default_rng(0).permutation(count) % folds  # tasks come in groups
-    chosen = np.zeros((MOST_EPOCHS + 1, count))
-    for fold in range(folds):
-        out = fold_of == fold
-        path = _learn(problem, ~out, MOST_EPOCHS)[2]
-        for epoch, distance in enumerate(path):
+    increases = []
+    for states in zip(*(_learn(problem, fold_of != fold) for fold in range(folds)), strict=True):
+        chosen = np.zeros(count)
+        for fold, (distance, *_) in enumerate(states):
+            out = fold_of == fold
             picks = nearest_eligible(distance[out], problem.eligible[out])
-            chosen[epoch, out] = errors_of(problem.errors[out], picks, problem.eligible[out])
-    return np.array(
-        [relative_increases(c, problem.errors, problem.eligible, floor) for c in chosen]
-    )
+            chosen[out] = errors_of(problem.errors[out], picks, problem.eligible[out])
+        increases.append(relative_increases(chosen, problem.errors, problem.eligible, floor))
+        best = int(np.argmin([each.mean() for each in increases]))
+        epoch = len(increases) - 1
+        if epoch == MOST_EPOCHS or epoch - best == PATIENCE:
+            return np.array(increases)
 
 
 def _fewest(increases: Array) -> int:

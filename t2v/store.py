@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,23 @@ def embed_tasks(
         progress: show a progress bar.
         options: of `task2vec` or `domain2vec`.
     """
-    how = (domain, tuple(sorted(options.items())))
-    return _each(_embed, how, list(tasks), probe, jobs, progress)
+    how, tasks = (domain, tuple(sorted(options.items()))), list(tasks)
+    if domain is None:
+        return _each(_embed, how, tasks, probe, jobs, progress)
+    # tasks that ask different things of the same images have one domain embedding
+    sets = {_training_images(task): task for task in tasks}
+    found = _each(_embed, how, list(sets.values()), probe, jobs, progress)
+    of_set = dict(zip(sets, found, strict=True))
+    return [_of_task(of_set[_training_images(task)], task) for task in tasks]
+
+
+def _training_images(task: Task) -> tuple[int, bytes]:
+    return id(task.images), b"" if task.test is None else task.test.numpy().tobytes()
+
+
+def _of_task(embedding: Embedding, task: Task) -> Embedding:
+    about = {"name": task.name, "lineage": task.lineage, "group": task.group}
+    return replace(embedding, **about, spec=embedding.spec | {"classes": task.num_classes})
 
 
 def held_out_errors(

@@ -93,7 +93,9 @@ def test_quality_is_learnt_where_distance_alone_cannot_see_it():
     assert cost(Nearest("asymmetric"), meta) > 0.3
     assert cost(LearntModels(), meta) < 0.5 * cost(Nearest("asymmetric"), meta)
     model = fitted(meta)
-    assert model.epochs > 0
+    best = int(np.argmin(model.curve))
+    assert 0 < model.epochs <= best
+    assert len(model.curve) - 1 == min(best + model2vec.PATIENCE, model2vec.MOST_EPOCHS)
     mean_rank = np.mean([np.argsort(model.rank(task)) for task in meta.tasks], axis=0)
     assert np.corrcoef(mean_rank, badness)[0, 1] > 0.6
 

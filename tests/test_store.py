@@ -1,9 +1,11 @@
 """Kept embeddings: the same as fresh ones, computed once, and anew when something changed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from t2v import fit_head, store, task2vec
+from t2v import domain2vec, fit_head, store, task2vec
 from tests.small import small_probe, small_task
 
 
@@ -55,9 +57,25 @@ def test_processes_give_the_same_as_one(tmp_path, monkeypatch):
         np.testing.assert_allclose(a.fisher, b.fisher, rtol=1e-4)
 
 
-def test_domain_embeddings_too():
-    embedding = store.embed_tasks([small_task()], small_probe(), jobs=1, domain="second")[0]
-    assert embedding.spec["estimator"] == "domain-second"
+def test_domain_embeddings_are_computed_once_for_the_same_images(monkeypatch):
+    calls = []
+
+    def counting(task, probe, moment):
+        calls.append(task.name)
+        return domain2vec(task, probe, moment)
+
+    monkeypatch.setattr(store, "domain2vec", counting)
+    task, probe = small_task("red"), small_probe()
+    asked = replace(task, name="blue", labels=task.labels % 2, classes=["a", "b"], group="colour")
+    split = replace(task, name="split", test=task.test.roll(1))
+    tasks = [task, asked, split, small_task("other", seed=1)]
+    found = store.embed_tasks(tasks, probe, jobs=1, domain="second")
+    assert len(calls) == 3
+    for embedding, one in zip(found, tasks, strict=True):
+        alone = domain2vec(one, probe, "second")
+        np.testing.assert_array_equal(embedding.fisher, alone.fisher)
+        assert (embedding.name, embedding.group) == (one.name, one.group)
+        assert embedding.spec == alone.spec
 
 
 def test_held_out_errors_are_those_of_the_tasks_own_heads():
