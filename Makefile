@@ -10,6 +10,7 @@ SEED    ?= 0
 THREADS ?= 2
 PORT    ?= 8000
 TESTS   ?=
+CHAPTERS ?=
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -41,8 +42,8 @@ test: $(READY)  ## run the tests; TESTS="-m 'not slow'" or any other pytest opti
 serve: $(READY)  ## show the built book on this machine only, port $(PORT)
 	@$(BIN)/python notebooks/build.py --scale $(SCALE) --library $(LIBRARY) --serve $(PORT)
 
-results: $(READY)  ## rerun what changed and keep its tables under book/results (LIBRARY=real)
-	@$(BUILD) --keep
+results: $(READY)  ## rerun what changed, keep its tables in book/results; LIBRARY=real CHAPTERS="09 11"
+	@$(BUILD) --keep $(if $(CHAPTERS),--chapters $(CHAPTERS))
 
 setup: $(READY)  ## only make $(VENV)
 

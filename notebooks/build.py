@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from chapters import ROOT, BuildError, Run, run_chapters
-from pages import build_html, fetch, keep, lay, photographs, serve
+from pages import build_html, fetch, keep, kept_at, lay, photographs, serve
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--mirror", type=Path, help="folder with archives/ and weights/")
     parser.add_argument("--keep", action="store_true", help="keep tables; build no pages")
+    parser.add_argument("--chapters", nargs="+", default=[], help="only these, with --keep")
     parser.add_argument("--serve", type=int, metavar="PORT", help="show the built book")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
@@ -41,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
                 "no photographs below data/: give DATA=<folder with archives/ and weights/>, or "
                 "run python -m data_scripts.fetch NAME --to data"
             )
+        if given.chapters and not given.keep:
+            raise BuildError("CHAPTERS is for make results: a book needs all of them")
         if given.keep and given.library == "auto":
             raise BuildError("which tables are to be kept? LIBRARY=real or LIBRARY=synthetic")
         if given.library == "auto" and photographs(root) and run.scale != "smoke":
@@ -48,10 +51,11 @@ def main(arguments: list[str] | None = None) -> int:
             lay(beside)
             run_chapters(beside)
         lay(run)
-        run_chapters(run)
         if given.keep:
-            print(f"tables kept in {keep(run).relative_to(root)}")
+            run_chapters(run, given.chapters, after=lambda chapter: keep(run, chapter))
+            print(f"tables kept in {kept_at(run).relative_to(root)}")
             return 0
+        run_chapters(run)
         build_html(run)
         print(f"the book: {run.out / 'html' / 'index.html'}   (make serve shows it)")
     except BuildError as error:

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,8 +127,19 @@ def chapters(root: Path) -> list[Path]:
     return found
 
 
-def run_chapters(run: Run) -> None:
-    """Runs the chapters that are stale, one after the other, and notes how long they took."""
+def run_chapters(
+    run: Run, only: Iterable[str] = (), after: Callable[[Path], None] | None = None
+) -> None:
+    """Runs the chapters that are stale, one after the other, and notes how long they took.
+
+    Args:
+        run: which library and scale.
+        only: beginnings of names ("09", "11_figure"); none: all chapters.
+        after: called with each chapter when its results are there.
+
+    Raises:
+        BuildError: if a chapter fails, or none begins with one of the names.
+    """
     common = {
         "parameters": run.parameters,
         "python": sys.version,
@@ -141,11 +152,14 @@ def run_chapters(run: Run) -> None:
         *files_below(run.out / "book" / "paper", run.out / "book" / "results"),
     ]
     base = content_hash(run.root, shared, common)
-    todo = chapters(run.root)
+    book = chapters(run.root)
+    todo = [path for path in book if path.stem.startswith(tuple(only) or "")]
+    if unknown := [name for name in only if not any(p.stem.startswith(name) for p in todo)]:
+        raise BuildError(f"no chapter begins with {', '.join(unknown)}: see notebooks/")
     for folder in ("notebooks", "results", ".stamps"):
         (run.out / folder).mkdir(parents=True, exist_ok=True)
     for old in (run.out / "notebooks").glob("*.ipynb"):
-        if old.name not in {path.name for path in todo}:
+        if old.name not in {path.name for path in book}:
             _forget(run, old.stem)
     for number, path in enumerate(todo, 1):
         key = content_hash(run.root, [path], base)
@@ -155,21 +169,29 @@ def run_chapters(run: Run) -> None:
             and (run.out / "notebooks" / path.name).exists()
         ):
             print(f"{label}: unchanged", flush=True)
-            continue
-        print(f"{label} ({run.name}) ...", flush=True)
-        _forget(run, path.stem)
-        started = time.time()
-        run_chapter(run, path)
-        seconds = time.time() - started
-        tables = [
-            str(p.relative_to(run.out))
-            for p in files_below(run.out / "results")
-            if p.stat().st_mtime >= started - 1
-        ]
-        stamp = {"key": key, "seconds": round(seconds, 1), "made": tables}
-        write_whole(run.out / ".stamps" / f"{path.stem}.json", json.dumps(stamp))
-        print(f"{label}: {seconds:.0f} s", flush=True)
-    _write_times(run, todo)
+        else:
+            print(f"{label} ({run.name}) ...", flush=True)
+            seconds = _run_anew(run, path, key)
+            print(f"{label}: {seconds:.0f} s", flush=True)
+        if after is not None:
+            after(path)
+    _write_times(run, book)
+
+
+def _run_anew(run: Run, path: Path, key: str) -> float:
+    """Seconds that the chapter took; its stamp tells what it made."""
+    _forget(run, path.stem)
+    started = time.time()
+    run_chapter(run, path)
+    seconds = time.time() - started
+    tables = [
+        str(p.relative_to(run.out))
+        for p in files_below(run.out / "results")
+        if p.stat().st_mtime >= started - 1
+    ]
+    stamp = {"key": key, "seconds": round(seconds, 1), "made": tables}
+    write_whole(run.out / ".stamps" / f"{path.stem}.json", json.dumps(stamp))
+    return seconds
 
 
 def run_chapter(run: Run, path: Path) -> None:
@@ -286,7 +308,8 @@ def _forget(run: Run, stem: str) -> None:
 
 def _write_times(run: Run, todo: list[Path]) -> None:
     rows = ["chapter,seconds"]
-    rows += [f"{path.stem},{stamp_of(run, path.stem)['seconds']:.0f}" for path in todo]
+    stamps = {path.stem: stamp_of(run, path.stem) for path in todo}
+    rows += [f"{name},{stamp['seconds']:.0f}" for name, stamp in stamps.items() if stamp]
     write_whole(run.out / "results" / "chapter_times.csv", "\n".join(rows) + "\n")
 
 

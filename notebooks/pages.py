@@ -179,40 +179,45 @@ def fetch(root: Path, mirror: Path) -> None:
             os.replace(draft, kept)
 
 
-def keep(run: Run) -> Path:
-    """Keeps the tables of a run under `book/results`, each with the sidecar that tells its origin.
+def keep(run: Run, chapter: Path) -> Path:
+    """Keeps a chapter's tables under `book/results`, in place of those that it made before.
 
-    The sidecars are those of the chapters, with what only the builder knows: the command, which
-    chapter, and how long that took.
+    The sidecars are those of the chapter, with what only the builder knows: the command, which
+    chapter, and how long that took. Tables of chapters that are no longer in the book are removed.
 
     Raises:
         BuildError: if a table has no sidecar.
     """
-    device = "" if run.device in ("auto", "cpu") else f"-{run.device}"
-    target = run.root / "book" / "results" / f"{run.name}{device}"
-    kept = {}
-    for path in chapters(run.root):
-        stamp = stamp_of(run, path.stem)
-        for name in stamp["made"]:
-            table = run.out / name
-            if table.suffix != ".csv":
-                continue
-            if not table.with_suffix(".json").exists():
-                raise BuildError(f"{name} of {path.stem} has no sidecar: see t2v.tables.write")
-            note = json.loads(table.with_suffix(".json").read_text())
-            note["command"] = command_of(run)
-            note["chapter"] = str(path.relative_to(run.root))
-            note["seconds"] = note.get("seconds") or stamp["seconds"]
-            kept[table.name] = table.read_text()
-            kept[table.with_suffix(".json").name] = json.dumps(note, indent=1, ensure_ascii=False)
+    target = kept_at(run)
+    stamp, kept = stamp_of(run, chapter.stem), {}
+    for name in stamp["made"]:
+        table = run.out / name
+        if table.suffix != ".csv":
+            continue
+        if not table.with_suffix(".json").exists():
+            raise BuildError(f"{name} of {chapter.stem} has no sidecar: see t2v.tables.write")
+        note = json.loads(table.with_suffix(".json").read_text())
+        note["command"] = command_of(run)
+        note["chapter"] = str(chapter.relative_to(run.root))
+        note["seconds"] = note.get("seconds") or stamp["seconds"]
+        kept[table.name] = table.read_text()
+        kept[table.with_suffix(".json").name] = json.dumps(note, indent=1, ensure_ascii=False)
     target.mkdir(parents=True, exist_ok=True)
+    others = {str(path.relative_to(run.root)) for path in chapters(run.root) if path != chapter}
     for sidecar in target.glob("*.json"):
-        if "chapter" in json.loads(sidecar.read_text()):  # others were made by data_scripts
+        maker = json.loads(sidecar.read_text()).get("chapter")
+        if maker is not None and maker not in others:  # tables without one: of data_scripts
             sidecar.unlink()
             sidecar.with_suffix(".csv").unlink(missing_ok=True)
     for name, text in kept.items():
         write_whole(target / name, text if text.endswith("\n") else text + "\n")
     return target
+
+
+def kept_at(run: Run) -> Path:
+    """The folder of the kept tables of a run."""
+    device = "" if run.device in ("auto", "cpu") else f"-{run.device}"
+    return run.root / "book" / "results" / f"{run.name}{device}"
 
 
 def command_of(run: Run) -> str:

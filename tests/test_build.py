@@ -194,18 +194,25 @@ def test_address_of_the_repository_comes_from_the_environment(
     assert config["html"]["use_edit_page_button"] == (address is not None)
 
 
-def test_kept_tables_replace_older_ones_and_say_how_they_were_made(book):
-    rerun(book)
-    with pytest.raises(BuildError, match="01_a.csv of 01_a has no sidecar"):
-        pages.keep(book)
-    target = book.root / "book" / "results" / "synthetic-smoke"
-    target.mkdir(parents=True)
-    (target / "old.csv").write_text("1\n")
-    (target / "old.json").write_text('{"chapter": "notebooks/00_old.ipynb"}')
-    (target / "claims.json").write_text('{"command": "python -m data_scripts.claims"}')
+def keep_all(book):
     for name in ("01_a", "02_b"):
         (book.out / "results" / f"{name}.json").write_text('{"limits": "none", "seconds": null}')
-    assert pages.keep(book) == target
+    for path in chapters.chapters(book.root):
+        pages.keep(book, path)
+
+
+def test_kept_tables_replace_older_ones_and_say_how_they_were_made(book):
+    rerun(book)
+    first, _ = chapters.chapters(book.root)
+    with pytest.raises(BuildError, match="01_a.csv of 01_a has no sidecar"):
+        pages.keep(book, first)
+    target = pages.kept_at(book)
+    target.mkdir(parents=True)
+    for name, maker in (("gone", "00_gone"), ("before", "01_a")):
+        (target / f"{name}.csv").write_text("1\n")
+        (target / f"{name}.json").write_text(json.dumps({"chapter": f"notebooks/{maker}.ipynb"}))
+    (target / "claims.json").write_text('{"command": "python -m data_scripts.claims"}')
+    keep_all(book)
     assert sorted(p.name for p in target.iterdir()) == sorted(
         ["01_a.csv", "01_a.json", "02_b.csv", "02_b.json", "claims.json"]
     )
@@ -215,11 +222,29 @@ def test_kept_tables_replace_older_ones_and_say_how_they_were_made(book):
     assert note["seconds"] >= 0
 
 
+def test_some_chapters_can_be_run_and_kept_by_themselves(book):
+    rerun(book)
+    keep_all(book)
+    kept = pages.kept_at(book)
+    first = (kept / "01_a.json").read_bytes()
+    write_chapter(book.root, "01_a", "2")
+    write_chapter(book.root, "02_b", "2")
+    RAN.clear()
+    seen = []
+    chapters.run_chapters(book, ["02"], after=seen.append)
+    assert RAN == ["02_b"] and [path.stem for path in seen] == ["02_b"]
+    assert (kept / "01_a.json").read_bytes() == first
+    with pytest.raises(BuildError, match="no chapter begins with 07"):
+        chapters.run_chapters(book, ["02", "07"])
+
+
 def test_what_cannot_be_built_is_one_line_and_status_1(book, capsys):
     assert build.main(["--root", str(book.root), "--scale", "smoke", "--library", "real"]) == 1
     assert capsys.readouterr().err.startswith("build: no photographs below data/")
     assert build.main(["--root", str(book.root), "--mirror", str(book.root / "nowhere")]) == 1
     assert "archives/" in capsys.readouterr().err
+    assert build.main(["--root", str(book.root), "--chapters", "01"]) == 1
+    assert "for make results" in capsys.readouterr().err
     assert build.main(["--root", str(book.root), "--serve", "0"]) == 1
     assert "make book first" in capsys.readouterr().err
 
