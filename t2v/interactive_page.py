@@ -31,6 +31,7 @@ PAGE = r"""<div class="t2v-maps">
 }
 .t2v-maps .plot {
   height: 360px;
+  overflow: hidden;
 }
 .t2v-maps .key {
   display: flex;
@@ -187,6 +188,8 @@ PAGE = r"""<div class="t2v-maps">
       const told = (event) => { const i = event.points[0].customdata; if (i !== undefined) choose(i); };
       plot.on("plotly_hover", told);
       plot.on("plotly_click", told);
+      // on a phone the panel gets its width after the first drawing
+      new ResizeObserver(() => window.Plotly.Plots.resize(plot)).observe(plot);
     });
   }) : [];
 
