@@ -2,8 +2,9 @@
 
     python -m data_scripts.claims --seeds 100 101 102 103 104 --out FILE.csv
 
-writes one row per seed and claim, each with the level that must hold; the chapters on Figs. 1 and 2
-show the means over seeds with their intervals.
+writes one row per seed and claim, each with the level that must hold, as soon as a seed is done; a
+seed that is in the file already is not run again. The chapters on Figs. 1 and 2 show the means over
+seeds with their intervals.
 """
 
 from __future__ import annotations
@@ -65,40 +66,58 @@ def main() -> None:
     parser.add_argument("--priors", type=float, nargs="+", default=[DEFAULT_PRIOR])
     parser.add_argument("--out", type=Path, help="table to write (.csv)")
     arguments = parser.parse_args()
-    started = time.time()
-    rows = []
+    frames, seconds, done = [], 0.0, set()
+    if arguments.out and arguments.out.exists():
+        frames = [tables.read(arguments.out)]
+        seconds = frames[0].attrs["provenance"]["seconds"]
+        by_seed = frames[0].groupby("seed").prior
+        done = {seed for seed, priors in by_seed if set(arguments.priors) <= set(priors)}
     for seed in arguments.seeds:
+        if seed in done:
+            continue
+        started, rows = time.time(), []
         for claim, prior, value in measure(seed, arguments.scale, arguments.priors):
-            level = CLAIMS[claim][1]
-            rows.append([seed, claim, value, level, prior])
+            rows.append([seed, claim, value, CLAIMS[claim][1], prior])
             print(f"seed {seed}  {claim:24} prior {prior:<5g} {value:6.3f}", flush=True)
-    frame = pd.DataFrame(rows, columns=["seed", "claim", "value", "level", "prior"])
-    if len(arguments.seeds) > 1:
-        for (claim, prior), part in frame.groupby(["claim", "prior"], sort=False):
-            mean, (words, level) = evaluation.mean_interval(part.value), CLAIMS[claim]
-            print(
-                f"{words}, prior {prior:g}: {mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}], "
-                f"level {level}"
-            )
-    if arguments.out:
-        tables.write(
-            frame,
-            arguments.out,
-            columns={
-                "seed": {"unit": "", "meaning": "of the world"},
-                "claim": {
-                    "unit": "",
-                    "meaning": "; ".join(f"{k}: {v[0]}" for k, v in CLAIMS.items()),
-                },
-                "value": {"unit": "share, ratio or rank correlation", "meaning": "measured"},
-                "level": {"unit": "as value", "meaning": "what the mean over seeds must reach"},
-                "prior": {"unit": "layer means", "meaning": "of the distance; norms have none"},
-            },
-            limits="synthetic worlds; the probe was trained on worlds of other seeds",
-            seed=arguments.seeds,
-            seconds=time.time() - started,
-            device=f"cpu, {torch.get_num_threads()} threads",
+        frames.append(pd.DataFrame(rows, columns=["seed", "claim", "value", "level", "prior"]))
+        seconds += time.time() - started
+        if arguments.out:
+            keep(pd.concat(frames, ignore_index=True), arguments.out, seconds)
+    told(pd.concat(frames, ignore_index=True))
+
+
+def told(frame: pd.DataFrame) -> None:
+    """Prints the mean of each claim over seeds, with Student's interval."""
+    if frame.seed.nunique() < 2:
+        return
+    for (claim, prior), part in frame.groupby(["claim", "prior"], sort=False):
+        mean, (words, level) = evaluation.mean_interval(part.value), CLAIMS[claim]
+        print(
+            f"{words}, prior {prior:g}: {mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}], "
+            f"level {level}"
         )
+
+
+def keep(frame: pd.DataFrame, path: Path, seconds: float) -> None:
+    """Writes the rows of all seeds so far."""
+    tables.write(
+        frame,
+        path,
+        columns={
+            "seed": {"unit": "", "meaning": "of the world"},
+            "claim": {
+                "unit": "",
+                "meaning": "; ".join(f"{k}: {v[0]}" for k, v in CLAIMS.items()),
+            },
+            "value": {"unit": "share, ratio or rank correlation", "meaning": "measured"},
+            "level": {"unit": "as value", "meaning": "what the mean over seeds must reach"},
+            "prior": {"unit": "layer means", "meaning": "of the distance; norms have none"},
+        },
+        limits="synthetic worlds; the probe was trained on worlds of other seeds",
+        seed=sorted({int(seed) for seed in frame.seed}),
+        seconds=seconds,
+        device=f"cpu, {torch.get_num_threads()} threads",
+    )
 
 
 if __name__ == "__main__":
