@@ -29,11 +29,12 @@ def test_an_embedding_is_the_fisher_of_the_probe_with_its_head():
         features = probe.network(pixels)
     head = fit_head(features, task.labels[~task.test])
     expected = filter_fisher(probe.with_head(head), pixels, estimator="exact")
-    np.testing.assert_allclose(embedding.fisher[embedding.layers["conv1"]], expected["conv1"])
-    np.testing.assert_allclose(embedding.fisher[embedding.layers["conv2"]], expected["conv2"])
+    # features are float32; in another memory layout some processors add them up in another order
+    for layer, values in expected.items():
+        np.testing.assert_allclose(embedding.fisher[embedding.layers[layer]], values, rtol=1e-5)
     assert list(embedding.layers.values()) == [slice(0, 6), slice(6, 16)]
     assert embedding.norm == pytest.approx(sum(float(v.sum()) for v in expected.values()))
-    np.testing.assert_allclose(embedding.trivial[:6], expected["conv1"].mean())
+    np.testing.assert_allclose(embedding.trivial[:6], expected["conv1"].mean(), rtol=1e-5)
     assert embedding.spec["estimator"] == "exact"
     assert embedding.spec["images"] == len(images)
 

@@ -266,6 +266,9 @@ def two_workers(address):
     command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny"]
     command += ["--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1"]
     command += ["--death-timeout", "300"]  # should nobody be left to end them
+    # imported in the first item, torch would keep a worker on a busy machine silent for longer
+    # than the 30 s after which the scheduler takes it for dead
+    command += ["--preload", "t2v.matrix"]
     workers = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
     try:
         yield workers
