@@ -2,8 +2,9 @@
 
     python -m data_scripts.fine_tuning_rate --out FILE.csv
 
-fine-tunes the generic network on the four largest tasks of that world as chapter 14 does, at
-several rates, and writes the mean error relative to that of the first rate. No expert plays a part.
+fine-tunes the generic network on few images of the four largest tasks of that world, chosen by the
+rule of chapter 14, at several rates, all for the same number of steps, and writes the mean error
+relative to that of the first rate. No expert plays a part.
 """
 
 from __future__ import annotations
