@@ -98,7 +98,8 @@ def build_html(run: Run) -> None:
     """
     laid = ("book", "notebooks", "results", "_config.yml", "_toc.yml")
     pages = [*files_below(run.root / "t2v"), *files_below(*(run.out / name for name in laid))]
-    key = content_hash(run.root, pages, sys.version)
+    extension = Path(__file__).with_name("typography.py").read_text()
+    key = content_hash(run.root, pages, [sys.version, extension])
     stamp = run.out / ".stamps" / "html"
     html = run.out / "html"
     if stamp.exists() and stamp.read_text() == key and (html / "index.html").exists():
@@ -107,12 +108,14 @@ def build_html(run: Run) -> None:
     print(f"book: {len(toc_pages(run.root))} pages ...", flush=True)
     started = time.time()
     log = run.out / "sphinx.log"
+    # where `t2v` and `typography` lie, however far from here the pages are built
+    modules = os.pathsep.join(map(str, (run.root, Path(__file__).parent)))
     with log.open("w") as sink:
         done = subprocess.run(
             [Path(sys.executable).with_name("jupyter-book"), "build", run.out, "--path-output",
              run.out / ".sphinx", "--all", "-W", "-n", "--keep-going"],
             stdout=sink, stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": str(run.root), "NO_COLOR": "1"},
+            env={**os.environ, "PYTHONPATH": modules, "NO_COLOR": "1"},
         )  # fmt: skip
     if done.returncode:
         text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text())

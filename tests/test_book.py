@@ -41,6 +41,12 @@ def test_chapters_come_in_the_order_of_their_numbers():
     assert listed == sorted(listed)
 
 
+def test_the_chapters_and_no_other_page_are_numbered_so_that_numbers_are_those_of_the_files():
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
+    numbered = [c["file"] for part in parts if part.get("numbered") for c in part["chapters"]]
+    assert numbered == [f"notebooks/{path.stem}" for path in CHAPTERS]
+
+
 def test_every_work_that_is_cited_is_in_the_bibliography_and_whole():
     works = parse_file(ROOT / "book" / "references.bib").entries
     cited = set()

@@ -11,7 +11,10 @@ import pytest
 import yaml
 from chapters import BuildError, Run
 from check import faults
+from docutils import nodes
+from docutils.utils import new_document
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from typography import MinusSigns, with_minus
 
 PARAMETERS = (
     'library = "synthetic"  # which tasks\nscale = "laptop"\nseed = 0\ndevice = "auto"\n'
@@ -307,3 +310,28 @@ def test_pages_that_need_a_network_or_eyes_are_found(tmp_path, body, fault):
     (tmp_path / "index.html").write_text(f"<html><body>{body}</body></html>")
     found = faults(tmp_path)
     assert (found == []) if fault is None else (len(found) == 1 and fault in found[0]), found
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("-4.6 [-12.7, +2.8]", "−4.6 [−12.7, +2.8]"),
+        ("(-.3 to .2)", "(−.3 to .2)"),
+        ("about -7%", "about −7%"),
+        ("1e-8 on 2019-03 in 5-10 and resnet-18, --scale -n", None),
+    ],
+)
+def test_only_a_hyphen_that_opens_a_number_becomes_a_minus(text, shown):
+    assert with_minus(text) == (shown or text)
+
+
+def test_minus_signs_reach_prose_and_tables_but_no_code():
+    table = "<table class='c-1'><td>-2</td><td>1e-3</td></table>"
+    page = new_document("page")
+    page += nodes.paragraph("", "", nodes.Text("it is -1 and "), nodes.literal("", "-1"))
+    page += nodes.raw("", table, format="html")
+    page += nodes.raw("", "<script>a<b>-1<c</script>", format="html")
+    MinusSigns(page).run()
+    assert page[0].astext() == "it is −1 and -1"
+    assert page[1].astext() == table.replace("<td>-2", "<td>−2")
+    assert page[2].astext() == "<script>a<b>-1<c</script>"

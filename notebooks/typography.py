@@ -1,0 +1,48 @@
+"""Sphinx extension: a negative number has a minus sign, not a hyphen.
+
+Numbers reach the pages by `glue` and by tables, as Python formats them. Code keeps its hyphens.
+"""
+
+import re
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+HYPHEN = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")
+LEFT_ALONE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
+
+
+def with_minus(text: str) -> str:
+    """Text in which a hyphen that opens a number is a minus sign; `1e-8` and `2019-03` are left."""
+    return HYPHEN.sub("\N{MINUS SIGN}", text)
+
+
+class MinusSigns(SphinxPostTransform):
+    """Minus signs in prose, captions and tables; late, when glued numbers are in their places."""
+
+    default_priority = 900
+
+    def run(self, **_: Any) -> None:
+        """Replaces the texts of one page that have such a number."""
+        for node in list(self.document.findall(nodes.Text)):
+            if not _within(node, LEFT_ALONE) and HYPHEN.search(node):
+                node.parent.replace(node, nodes.Text(with_minus(node)))
+        for node in self.document.findall(nodes.raw):
+            if "html" in node.get("format", "") and "<table" in node.astext():
+                cells = re.sub(r">[^<]+<", lambda text: with_minus(text[0]), node.astext())
+                node.replace_self(nodes.raw("", cells, format="html"))
+
+
+def _within(node: nodes.Node, kinds: tuple[type, ...]) -> bool:
+    while node := node.parent:
+        if isinstance(node, kinds):
+            return True
+    return False
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Adds the transform."""
+    app.add_post_transform(MinusSigns)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
