@@ -30,11 +30,19 @@ def places(distance: np.ndarray, seed: int) -> np.ndarray:
     found = tsne.fit_transform(distance)
     _, _, axes = np.linalg.svd(found - found.mean(0), full_matrices=False)
     at = (found - found.mean(0)) @ axes.T  # the longer side across the page
-    inside = np.array([[TILE * 0.6, TILE * 0.6], [ASPECT - TILE * 0.6, 1 - TILE * 1.1]])
+    inside = np.array([[TILE * 0.6, TILE * 1.1], [ASPECT - TILE * 0.6, 1 - TILE * 1.1]])
     for _ in range(30):  # apart, back onto the page, apart, ...
         at = (at - at.min(0)) / np.ptp(at, axis=0) * np.ptp(inside, axis=0) + inside[0]
         at = spread(at, TILE, seed)
     return np.clip(at, *inside)
+
+
+def label_place(own: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Above the highest of its creatures or below the lowest, where others are farther away."""
+    away = np.array([0, TILE * 0.8])
+    ends = np.array([own[own[:, 1].argmax()] + away, own[own[:, 1].argmin()] - away])
+    room = np.linalg.norm((ends[:, None] - others) / (2, 1), axis=-1).min(1)  # labels are wide
+    return ends[room.argmax()]
 
 
 def main() -> None:
@@ -69,12 +77,13 @@ def main() -> None:
     for group in dict.fromkeys(groups):
         own = at[np.array(groups) == group]
         middle = own[np.linalg.norm(own[:, None] - own, axis=-1).sum(1).argmin()]
-        x, y = own[np.linalg.norm(own - middle, axis=1) < 3 * TILE].T  # not those far off
+        near = own[np.linalg.norm(own - middle, axis=1) < 3 * TILE]  # not those far off
+        others = at[np.array(groups) != group]
+        place = label_place(near, others)
         colour = plots.readable(styles[group][0])
-        above = x[y.argmax()], y.max() + half
         text = ax.annotate(
-            group, above, xytext=(0, 7), textcoords="offset points", ha="center", va="center",
-            color=colour, fontsize=13, fontweight="bold", zorder=3,
+            group, place, ha="center", va="center", color=colour, fontsize=13, fontweight="bold",
+            zorder=3,
         )  # fmt: skip
         labels.append(plots.halo(text))
     plots.spread_labels(ax, labels)
