@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from scipy.optimize import brentq
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from t2v.errors import InputError
+from t2v.logistic import Problems, problems
 
 SIZE = 2.0  # of every head, per class; chosen on world 0, see the chapter on distances
 WEIGHT_DECAYS = (1e-5, 1e2)  # where the weight decay that gives this size is sought
+START, STEP = 0.02, 2.0  # where that search begins, and its strides in log λ
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +69,7 @@ def fit_head(
         features: `[N, D]`.
         labels: `[N]` in `0..K-1`.
         num_classes: K; default: the largest label + 1.
-        weight_decay: λ, or "auto" for heads of one size (to 1%; where no λ in `WEIGHT_DECAYS`
+        weight_decay: λ, or "auto" for heads of one size (to .1%; where no λ in `WEIGHT_DECAYS`
             gives it, the nearest end).
         name: the task's, for errors.
 
@@ -79,94 +78,66 @@ def fit_head(
             features.
     """
     x, y, num_classes = _checked(features, labels, num_classes, name)
-    mean, scale = x.mean(0), np.sqrt(np.square(x).mean())
-    z = (x - mean) / scale
-    if weight_decay == "auto":
-        decay = _decay_of_size(z, y, SIZE * np.sqrt(num_classes - 1))
-    else:
-        decay = float(weight_decay)
-    if not decay > 0:
+    if weight_decay != "auto" and not float(weight_decay) > 0:
         raise InputError(f"task {name!r}: weight_decay must be positive; got {weight_decay}")
-    weight, bias = _fit(z, y, decay)
-    gradient_norm = _gradient_norm(z, y, decay, weight, bias)
-    weight = weight / scale
-    return Head(
-        weight=torch.tensor(weight, dtype=torch.float32),
-        bias=torch.tensor(bias - weight @ mean, dtype=torch.float32),
-        gradient_norm=gradient_norm,
-        weight_decay=decay,
-    )
+    decay = START if weight_decay == "auto" else float(weight_decay)
+    problem, axes = problems(x[None], y, num_classes, decay)
+    if weight_decay == "auto":
+        problem, solution, gradient_norm = _of_size(problem, SIZE * (num_classes - 1) ** 0.5)
+    else:
+        solution, gradient_norm = problem.solve()
+    weight, bias = axes.back(solution)
+    return Head(weight[0].float(), bias[0].float(), float(gradient_norm), problem.weight_decay)
 
 
 def _checked(
     features: Tensor, labels: Tensor, num_classes: int | None, name: str
-) -> tuple[np.ndarray, np.ndarray, int]:
-    x = np.asarray(features.cpu(), dtype=np.float64)
-    y = np.asarray(labels.cpu())
+) -> tuple[Tensor, Tensor, int]:
+    x, y = features.double().cpu(), labels.cpu()
     if x.ndim != 2 or len(x) != len(y):
         raise InputError(
-            f"task {name!r}: features must be [N, D] with N labels; got {x.shape} and {len(y)}"
+            f"task {name!r}: features must be [N, D] with N labels; got {tuple(x.shape)} and "
+            f"{len(y)}"
         )
-    num_classes = num_classes or int(y.max(initial=-1)) + 1
+    num_classes = num_classes or (int(y.max()) if len(y) else -1) + 1
     if num_classes < 2:
         raise InputError(f"task {name!r}: at least two classes are needed; got {num_classes}")
     if len(x) < num_classes:
         raise InputError(f"task {name!r}: fewer images ({len(x)}) than classes ({num_classes})")
-    empty = np.flatnonzero(np.bincount(y, minlength=num_classes) == 0)
-    if len(empty):
-        raise InputError(f"task {name!r}: class {empty[0]} has no training image")
-    if not np.isfinite(x).all():
+    counts = torch.bincount(y, minlength=num_classes)
+    if not counts.all():
+        raise InputError(f"task {name!r}: class {int(counts.argmin())} has no training image")
+    if not x.isfinite().all():
         raise InputError(f"task {name!r}: features are not finite: look at images and weights")
-    if not (x.std(0) > 1e-12 * np.abs(x).max()).any():
+    if not (x.std(0) > 1e-12 * x.abs().max()).any():
         raise InputError(f"task {name!r}: all images have the same features: are they all alike?")
     return x, y, num_classes
 
 
-def _image_weights(y: np.ndarray) -> np.ndarray:
-    """Of sum N, so that every class weighs the same."""
-    counts = np.bincount(y)
-    return len(y) / ((counts > 0).sum() * counts[y])
+def _of_size(problem: Problems, size: float) -> tuple[Problems, Tensor, Tensor]:
+    """The problem with the weight decay for which ‖W‖ is `size`, its solution, its gradient's norm.
 
-
-def _fit(z: np.ndarray, y: np.ndarray, decay: float) -> tuple[np.ndarray, np.ndarray]:
-    # of two classes sklearn keeps w, the difference of the logits: ‖W‖² = w²/2
-    two = y.max() == 1
-    penalty = decay / 2 if two else decay
-    model = LogisticRegression(C=1 / (penalty * len(y)), tol=1e-5, max_iter=3000)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the gradient's norm is reported
-        model.fit(z, y, sample_weight=_image_weights(y))
-    weight, bias = model.coef_, model.intercept_
-    if two:
-        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    return weight, bias
-
-
-def _log_softmax(z: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    logits = z @ weight.T + bias
-    logits -= logits.max(1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(1, keepdims=True))
-
-
-def _gradient_norm(
-    z: np.ndarray, y: np.ndarray, decay: float, weight: np.ndarray, bias: np.ndarray
-) -> float:
-    residual = np.exp(_log_softmax(z, weight, bias)) - np.eye(len(weight))[y]
-    residual *= _image_weights(y)[:, None] / len(y)
-    of_weight, of_bias = residual.T @ z + decay * weight, residual.sum(0)
-    return float(np.sqrt(np.square(of_weight).sum() + np.square(of_bias).sum()))
-
-
-def _decay_of_size(z: np.ndarray, y: np.ndarray, size: float) -> float:
-    """The weight decay for which ‖W‖ is `size`: the norm falls as the decay grows."""
+    ‖W‖ falls as the decay grows. Each solution is the start of the next.
+    """
+    solution: Tensor | None = None
 
     def excess(log_decay: float) -> float:
-        return float(np.linalg.norm(_fit(z, y, np.exp(log_decay))[0])) - size
+        nonlocal problem, solution, gradient_norm
+        problem = replace(problem, weight_decay=math.exp(log_decay))
+        solution, gradient_norm = problem.solve(start=solution)
+        return math.log(max(float(solution[:, :-1].norm()), 1e-300) / size)
 
-    low, high = np.log(WEIGHT_DECAYS)
-    if excess(low) <= 0:
-        return WEIGHT_DECAYS[0]
-    if excess(high) >= 0:
-        return WEIGHT_DECAYS[1]
-    # ‖W‖ falls at most like 1/λ, so 1% in λ is at most 1% in ‖W‖
-    return float(np.exp(brentq(excess, low, high, xtol=0.01)))
+    gradient_norm = torch.zeros(1)
+    ends = [math.log(end) for end in WEIGHT_DECAYS]
+    here = math.log(problem.weight_decay)
+    sign = math.copysign(1, excess(here))  # too long: a larger decay
+    while True:
+        there = min(max(here + sign * STEP, ends[0]), ends[1])
+        if sign * excess(there) <= 0:
+            break
+        if there in ends:
+            return problem, solution, gradient_norm
+        here = there
+    # ‖W‖ falls at most like 1/λ, so .1% in λ is at most .1% in ‖W‖
+    excess(brentq(excess, here, there, xtol=1e-3))
+    return problem, solution, gradient_norm
