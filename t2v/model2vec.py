@@ -212,6 +212,8 @@ class _ShareSums(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, first: Tensor, second: Tensor) -> tuple[None, Tensor]:
         a, m = ctx.saved_tensors
+        rows = ((first != 0) | (second != 0)).any(0)  # tasks held out have no gradient
+        a, first, second = a[rows], first[:, rows], second[:, rows]
         gradient = torch.empty_like(m)
         share, power = torch.empty_like(a), torch.empty_like(a)
         for j, model in enumerate(m):
