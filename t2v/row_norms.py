@@ -3,25 +3,22 @@
 For one convolution and one image the gradient with respect to the weights is a matrix ``G = D Uᵀ``:
 ``D [C_out, T]`` is the gradient at the T output positions, ``U [K, T]`` the patch of K inputs that
 each position sees. The Fisher diagonal averaged over a filter needs only the squared norm of each
-row of ``G``. There are several ways to it, whose costs differ by a factor of fifty between the
+row of ``G``. There are three ways to it, whose costs differ by a factor of fifty between the
 first and the last layer of a residual network:
 
 ``gram``
     ``‖G_o‖² = D_o (Uᵀ U) D_oᵀ``, where ``Uᵀ U`` is added up from shifted blocks of the Gram matrix
     of the *input*: a patch is the input moved by the kernel's offsets, so the products are done
-    once instead of once per offset. Wins where there are few positions. When several gradients
-    meet the same input (classes, passes), ``Uᵀ U`` is kept.
-``taps``
-    ``G`` for one kernel offset at a time, in one batched product.
-``wgrad``
-    the library's own convolution backward, one image per call. Wins where there are many positions.
-``depthwise``
-    the same in one call, the images folded into the groups.
+    once instead of once per offset. Wins where there are few positions.
 ``patches``
-    ``U`` itself; for weights that are used more than once in a network, whose gradients must be
-    added before they are squared: ``G = [D₁ D₂ …] [U₁ U₂ …]ᵀ``.
+    ``U`` is laid out, and ``G`` is one batched product. Wins where positions are many and channels
+    few. The only way for weights that are used more than once in a network, whose gradients must
+    be added before they are squared: ``G = [D₁ D₂ …] [U₁ U₂ …]ᵀ``.
+``depthwise``
+    the library's own convolution backward, in one call, the images folded into the groups.
 
-The choice depends on shapes and device only, so the same call always gives the same bytes.
+When several gradients meet the same input (classes, passes), ``Uᵀ U`` or ``U`` is kept.
+The choice depends on shapes only, so the same call always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -42,36 +39,40 @@ class RowNorms:
     Args:
         conv: The convolution.
         image: What it was called with, [N, C_in, H, W].
-        uses: How many gradients will be asked for; several make it worth keeping the Gram matrix.
-        kernel: ``gram``, ``taps``, ``wgrad`` or ``depthwise``; None chooses by cost.
+        uses: How many gradients will be asked for; for several, what is made of the image is kept.
+        kernel: ``gram``, ``patches`` or ``depthwise``; None chooses by cost.
     """
 
     def __init__(self, conv: nn.Conv2d, image: Tensor, uses: int = 1, kernel: str | None = None):
         self.conv, self.uses, self.kernel = conv, uses, kernel
         self._image: Tensor | None = image
-        self._grams: dict[int, Tensor] = {}
+        self._kept: dict[int, Tensor] = {}
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """[N, C_out]: squared norms, for gradients [N, C_out, H, W] with respect to the output."""
         conv, image = self.conv, self._image
-        height, width = gradient.shape[-2:]
+        height, width = self._size = gradient.shape[-2:]
         kernel = self.kernel or choose(conv, image, height, width, self.uses)
         step = max(1, WORKSPACE // _temporary(kernel, conv, image, height, width))
         parts = []
         for start in range(0, len(image), step):
             a, d = image[start : start + step], gradient[start : start + step]
-            if kernel == "gram":
-                gram = self._grams.get(start)
-                if gram is None:
-                    gram = _gram(conv, a, height, width)
-                    if self.uses > 1:
-                        self._grams[start] = gram
-                d = _grouped(d, conv.groups)
-                parts.append((d @ gram).mul_(d).sum(-1).flatten(1))
+            if kernel == "depthwise":
+                parts.append(_depthwise(conv, a, d))
             else:
-                parts.append(_KERNELS[kernel](conv, a, d))
+                parts.append(self._from_kept(kernel, start, a, _grouped(d, conv.groups)))
         # a norm cannot be negative, but D (UᵀU) Dᵀ can round to less than nothing
         return torch.cat(parts).clamp_min_(0)
+
+    def _from_kept(self, kernel: str, start: int, image: Tensor, d: Tensor) -> Tensor:
+        made = self._kept.get(start)
+        if made is None:
+            made = _MADE[kernel](self.conv, image, self._size)
+            if self.uses > 1:
+                self._kept[start] = made
+        if kernel == "gram":
+            return (d @ made).mul_(d).sum(-1).flatten(1)
+        return (d @ made).square_().sum(-1).flatten(1)
 
 
 def shared_row_norms(calls: Sequence[tuple[nn.Conv2d, Tensor, Tensor]]) -> Tensor:
@@ -84,45 +85,41 @@ def shared_row_norms(calls: Sequence[tuple[nn.Conv2d, Tensor, Tensor]]) -> Tenso
     for start in range(0, len(image), step):
         piece = slice(start, start + step)
         d = torch.cat([_grouped(d[piece], c.groups) for c, _, d in calls], -1)
-        u = torch.cat([_patches(c, a[piece]) for c, a, _ in calls], -1)
-        parts.append((d @ u.transpose(2, 3)).square_().sum(-1).flatten(1))
+        u = torch.cat([_patches(c, a[piece]) for c, a, _ in calls], 2)
+        parts.append((d @ u).square_().sum(-1).flatten(1))
     return torch.cat(parts)
 
 
 def choose(conv: nn.Conv2d, image: Tensor, height: int, width: int, uses: int = 1) -> str:
     """The cheapest kernel for a convolution whose output is [.., height, width].
 
-    Rough nanoseconds per image, fitted to single-thread timings of the layers of ResNet-18 and
-    MobileNetV2; only their order matters. On a GPU one call per image would starve the device and
-    is left out.
+    Rough nanoseconds per image, fitted to single-thread timings of the layers of ResNet-18, of
+    MobileNetV2 and of the embedded probe; only their order matters.
     """
     groups, filters = conv.groups, conv.out_channels
     if groups == conv.in_channels and groups > 1:
         return "depthwise"
     depth = conv.in_channels // groups
     positions, pixels = height * width, image.shape[-2] * image.shape[-1]
-    offsets = conv.kernel_size[0] * conv.kernel_size[1]
-    if offsets == 1:
+    if conv.kernel_size == (1, 1):
         pixels = positions
     weights = conv.weight.numel()
-    products = 2 * weights * positions
-    build = groups * (2 * pixels**2 * depth / 80 + 0.5 * sum(conv.kernel_size) * positions**2)
+    gram = groups * (2 * pixels**2 * depth / 80 + 0.5 * sum(conv.kernel_size) * positions**2)
+    patches = 0.7 * groups * conv.weight[0].numel() * positions
     costs = {
-        "gram": build / uses + 2 * positions**2 * filters / 80 + 2000,
-        # thin matrices (the three colours of an image) do not fill the registers
-        "taps": products / 90 * (1 + 16 / depth) + 0.7 * weights + 500 * offsets
-        + 0.5 * offsets * conv.in_channels * positions,
-    }  # fmt: skip
-    if not image.is_cuda:
-        costs["wgrad"] = products / 70 + 0.75 * weights + 60_000
+        "gram": gram / uses + 2 * positions**2 * filters / 80 + 2000,
+        "patches": patches / uses + 2 * weights * positions / 50 + 0.9 * weights,
+    }
     return min(costs, key=costs.__getitem__)
 
 
 def kept_bytes(conv: nn.Conv2d, image: Tensor, height: int, width: int, uses: int) -> int:
     """Bytes per image that `RowNorms` keeps from one gradient to the next."""
-    if uses == 1 or choose(conv, image, height, width, uses) != "gram":
+    kernel = choose(conv, image, height, width, uses)
+    if uses == 1 or kernel not in _MADE:
         return 0
-    return conv.groups * (height * width) ** 2 * image.element_size()
+    side = height * width if kernel == "gram" else conv.weight[0].numel()
+    return conv.groups * height * width * side * image.element_size()
 
 
 def _temporary(kernel: str, conv: nn.Conv2d, image: Tensor, height: int, width: int) -> int:
@@ -131,8 +128,8 @@ def _temporary(kernel: str, conv: nn.Conv2d, image: Tensor, height: int, width: 
     if kernel == "gram":
         side = positions if conv.kernel_size == (1, 1) else max(positions, pixels)
         elements = conv.groups * side**2
-    elif kernel == "taps":
-        elements = conv.weight[:, :, 0, 0].numel() + conv.in_channels * (positions + pixels)
+    elif kernel == "patches":
+        elements = conv.weight[0].numel() * (conv.groups * positions + conv.out_channels)
     else:
         elements = image[0].numel()
     return elements * image.element_size()
@@ -163,37 +160,24 @@ def _grouped(tensor: Tensor, groups: int) -> Tensor:
     return tensor.reshape(n, groups, channels // groups, -1)
 
 
-def _patches(conv: nn.Conv2d, image: Tensor) -> Tensor:
-    """The patches U of a batch: [N, groups, K, T]."""
-    u = functional.unfold(_pad(conv, image), conv.kernel_size, conv.dilation, 0, conv.stride)
-    return u.reshape(len(image), conv.groups, -1, u.shape[-1])
-
-
-def _taps(conv: nn.Conv2d, image: Tensor, gradient: Tensor) -> Tensor:
-    d, image = _grouped(gradient, conv.groups), _pad(conv, image)
-    height, width = gradient.shape[-2:]
-    total = gradient.new_zeros(d.shape[:3])
-    for y in range(conv.kernel_size[0]):
-        rows = _moved(y, conv.dilation[0], conv.stride[0], height)
-        for x in range(conv.kernel_size[1]):
-            columns = _moved(x, conv.dilation[1], conv.stride[1], width)
-            seen = _grouped(image[..., rows, columns], conv.groups)
-            total += (d @ seen.transpose(2, 3)).square_().sum(-1)
-    return total.flatten(1)
-
-
-def _moved(offset: int, dilation: int, stride: int, size: int) -> slice:
-    start = offset * dilation
-    return slice(start, start + stride * (size - 1) + 1, stride)
-
-
-def _wgrad(conv: nn.Conv2d, image: Tensor, gradient: Tensor) -> Tensor:
-    image = _pad(conv, image)
-    out = gradient.new_empty(gradient.shape[:2])
-    for i in range(len(image)):
-        g = _weight_gradient(conv, image[i : i + 1], gradient[i : i + 1], conv.weight, conv.groups)
-        out[i] = g.square_().flatten(1).sum(1)
-    return out
+def _patches(conv: nn.Conv2d, image: Tensor, size: Sequence[int] | None = None) -> Tensor:
+    """``Uᵀ`` of a batch, [N, groups, T, K], copied in runs of channels."""
+    image = _pad(conv, image).contiguous(memory_format=torch.channels_last)
+    n, channels, rows, columns = image.shape
+    (tall, wide), (down, right) = conv.kernel_size, conv.stride
+    below, beside = conv.dilation
+    height, width = size or (
+        (rows - below * (tall - 1) - 1) // down + 1,
+        (columns - beside * (wide - 1) - 1) // right + 1,
+    )
+    each, row = rows * columns * channels, columns * channels
+    seen = image.permute(0, 2, 3, 1).as_strided(
+        (n, height, width, tall, wide, conv.groups, channels // conv.groups),
+        (each, down * row, right * channels, below * row, beside * channels,
+         channels // conv.groups, 1),
+    )  # fmt: skip
+    seen = seen.permute(0, 5, 1, 2, 3, 4, 6)
+    return seen.reshape(n, conv.groups, height * width, -1)
 
 
 def _depthwise(conv: nn.Conv2d, image: Tensor, gradient: Tensor) -> Tensor:
@@ -203,24 +187,21 @@ def _depthwise(conv: nn.Conv2d, image: Tensor, gradient: Tensor) -> Tensor:
         image.reshape(1, -1, *image.shape[2:]),
         gradient.reshape(1, -1, *gradient.shape[2:]),
     )
-    g = _weight_gradient(conv, image, gradient, weight, n * conv.groups)
+    # transposed = False, output_padding = 0; only the weight's gradient of (input, weight, bias)
+    settings = (conv.stride, (0, 0), conv.dilation, False, (0, 0), n * conv.groups)
+    wanted = (False, True, False)
+    backward = torch.ops.aten.convolution_backward
+    g = backward(gradient, image, weight, None, *settings, wanted)[1]
     return g.square_().sum((1, 2, 3)).view(n, -1)
 
 
-def _weight_gradient(
-    conv: nn.Conv2d, image: Tensor, gradient: Tensor, weight: Tensor, groups: int
-) -> Tensor:
-    # transposed = False, output_padding = 0; only the weight's gradient of (input, weight, bias)
-    settings = (conv.stride, (0, 0), conv.dilation, False, (0, 0), groups, (False, True, False))
-    return torch.ops.aten.convolution_backward(gradient, image, weight, None, *settings)[1]
-
-
-def _gram(conv: nn.Conv2d, image: Tensor, height: int, width: int) -> Tensor:
+def _gram(conv: nn.Conv2d, image: Tensor, size: Sequence[int]) -> Tensor:
     """``Uᵀ U``, [N, groups, T, T], from the Gram matrix of the input.
 
     Kernel offsets act on rows and columns separately, so the shifted blocks are added in two
     sweeps of kh and kw terms instead of one of kh·kw.
     """
+    height, width = size
     left, _, top, _ = _padding(conv)
     if conv.padding_mode != "zeros":
         image, left, top = _pad(conv, image), 0, 0
@@ -254,4 +235,4 @@ def _overlaps(
             yield slice(first, last + 1), pixels
 
 
-_KERNELS = {"taps": _taps, "wgrad": _wgrad, "depthwise": _depthwise}
+_MADE = {"gram": _gram, "patches": _patches}

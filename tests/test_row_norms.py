@@ -51,7 +51,7 @@ def calls(draw):
 def test_kernels_agree_with_autograd(call):
     conv, image, gradient = call
     expected = expected_norms(conv, image, gradient)
-    kernels = ["gram", "taps", "wgrad", choose(conv, image, *gradient.shape[2:])]
+    kernels = ["gram", "patches", choose(conv, image, *gradient.shape[2:])]
     if conv.groups == conv.in_channels:
         kernels.append("depthwise")
     for kernel in kernels:
@@ -76,12 +76,13 @@ def test_shared_weights_add_before_squaring(call):
     assert torch.allclose(found, torch.stack(rows), rtol=1e-10)
 
 
+@pytest.mark.parametrize("kernel", [None, "gram", "patches"])
 @pytest.mark.parametrize("uses", [1, 5])
-def test_several_gradients_of_one_input(uses):
+def test_several_gradients_of_one_input(uses, kernel):
     torch.manual_seed(0)
     conv = nn.Conv2d(8, 6, 3, padding=1, dtype=torch.float64)
     image = torch.randn(3, 8, 5, 5, dtype=torch.float64)
-    norms = RowNorms(conv, image, uses=uses)
+    norms = RowNorms(conv, image, uses, kernel)
     for _ in range(uses):
         gradient = torch.randn(3, 6, 5, 5, dtype=torch.float64)
         assert torch.allclose(norms(gradient), expected_norms(conv, image, gradient), rtol=1e-10)
@@ -91,7 +92,7 @@ def test_small_workspace_gives_the_same(monkeypatch):
     torch.manual_seed(1)
     conv, image = nn.Conv2d(4, 6, 3, padding=1), torch.randn(5, 4, 6, 6)
     gradient = torch.randn(5, 6, 6, 6)
-    for kernel in ("gram", "taps", "wgrad"):
+    for kernel in ("gram", "patches"):
         whole = RowNorms(conv, image, kernel=kernel)(gradient)
         with monkeypatch.context() as patch:
             patch.setattr("t2v.row_norms.WORKSPACE", 1)
@@ -102,7 +103,7 @@ def test_small_workspace_gives_the_same(monkeypatch):
 
 def test_choice_follows_the_shapes():
     early, late = nn.Conv2d(64, 64, 3, padding=1), nn.Conv2d(512, 512, 3, padding=1)
-    assert choose(early, torch.empty(1, 64, 56, 56), 56, 56) == "wgrad"
+    assert choose(early, torch.empty(1, 64, 56, 56), 56, 56) == "patches"
     assert choose(late, torch.empty(1, 512, 7, 7), 7, 7) == "gram"
     depthwise = nn.Conv2d(32, 32, 3, groups=32)
     assert choose(depthwise, torch.empty(1, 32, 9, 9), 7, 7) == "depthwise"
