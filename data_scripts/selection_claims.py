@@ -60,6 +60,7 @@ COLUMNS = {
     "optimal": ("share", "picks that are the best expert"),
     "rank": ("", "mean rank of the pick, 1: best"),
     "seconds": ("s", "to choose, for the median task"),
+    "commit": ("", "of the code that made the row"),
 }
 
 
@@ -79,7 +80,7 @@ def measure(seed: int, scale: str) -> Iterator[dict[str, Any]]:
     for overlap in (True, False):
         metas = counterparts(matrix, tasks, courses, embeddings, domains=domains, overlap=overlap)
         for name, meta in metas.items():
-            world = {"seed": seed, "meta_task": name, "overlap": overlap}
+            world = {"seed": seed, "meta_task": name, "overlap": overlap, "commit": tables.commit()}
             world |= {"tasks": len(meta.tasks), "experts": len(meta.experts)}
             best = best_errors(meta.errors, meta.eligible)
             world["beaten"] = float((best < meta.generic).mean())

@@ -7,11 +7,21 @@ import re
 from typing import Any
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 HYPHEN = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")
-LEFT_ALONE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
+LEFT_ALONE = (
+    nodes.literal,
+    nodes.literal_block,
+    nodes.doctest_block,
+    nodes.math,
+    nodes.math_block,
+    nodes.raw,
+    addnodes.desc_signature,
+)
+CELL = re.compile(r"(?<=<t[dh])([^>]*>)([^<]+)")  # of a table in HTML
 
 
 def with_minus(text: str) -> str:
@@ -30,9 +40,9 @@ class MinusSigns(SphinxPostTransform):
             if not _within(node, LEFT_ALONE) and HYPHEN.search(node):
                 node.parent.replace(node, nodes.Text(with_minus(node)))
         for node in self.document.findall(nodes.raw):
-            if "html" in node.get("format", "") and "<table" in node.astext():
-                cells = re.sub(r">[^<]+<", lambda text: with_minus(text[0]), node.astext())
-                node.replace_self(nodes.raw("", cells, format="html"))
+            if "html" in node.get("format", ""):
+                text = CELL.sub(lambda cell: cell[1] + with_minus(cell[2]), node.astext())
+                node.children = [nodes.Text(text)]
 
 
 def _within(node: nodes.Node, kinds: tuple[type, ...]) -> bool:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from t2v.errors import InputError
-from t2v.logistic import TOLERANCE, problems
+from t2v.logistic import TOLERANCE, set_up
 
 WEIGHT_DECAY = 0.02  # least error of the generic expert on world 0, which no claim is made on
 
@@ -60,12 +60,12 @@ def fit_classifiers(
     Raises:
         InputError: an empty class, fewer than two classes, or features that are not finite.
     """
-    labels = labels.to(features.device)
+    labels = labels.to(features.device).long()
     counts = torch.bincount(labels, minlength=num_classes)
     if num_classes < 2 or len(counts) > num_classes or not counts.all():
         raise InputError(f"labels: each of 2 or more classes needs images; got {counts.tolist()}")
     if not torch.isfinite(features).all():
         raise InputError("features are not finite: look at images and weights")
-    batch, axes = problems(features, labels, num_classes, weight_decay)
-    solution, gradient_norm = batch.solve(tolerance)
+    problems, axes = set_up(features, labels, num_classes, weight_decay)
+    solution, gradient_norm = problems.solve(tolerance)
     return Classifiers(*axes.back(solution), gradient_norm)

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from t2v.errors import InputError
-from t2v.logistic import Problems, problems
+from t2v.logistic import TOLERANCE, Problems, set_up
 
 SIZE = 2.0  # of every head, per class; chosen on world 0, see the chapter on distances
 WEIGHT_DECAYS = (1e-5, 1e2)  # where the weight decay that gives this size is sought
@@ -81,7 +81,7 @@ def fit_head(
     if weight_decay != "auto" and not float(weight_decay) > 0:
         raise InputError(f"task {name!r}: weight_decay must be positive; got {weight_decay}")
     decay = START if weight_decay == "auto" else float(weight_decay)
-    problem, axes = problems(x[None], y, num_classes, decay)
+    problem, axes = set_up(x[None], y, num_classes, decay)
     if weight_decay == "auto":
         problem, solution, gradient_norm = _of_size(problem, SIZE * (num_classes - 1) ** 0.5)
     else:
@@ -93,7 +93,7 @@ def fit_head(
 def _checked(
     features: Tensor, labels: Tensor, num_classes: int | None, name: str
 ) -> tuple[Tensor, Tensor, int]:
-    x, y = features.double().cpu(), labels.cpu()
+    x, y = features.double().cpu(), labels.long().cpu()
     if x.ndim != 2 or len(x) != len(y):
         raise InputError(
             f"task {name!r}: features must be [N, D] with N labels; got {tuple(x.shape)} and "
@@ -117,27 +117,33 @@ def _checked(
 def _of_size(problem: Problems, size: float) -> tuple[Problems, Tensor, Tensor]:
     """The problem with the weight decay for which ‖W‖ is `size`, its solution, its gradient's norm.
 
-    ‖W‖ falls as the decay grows. Each solution is the start of the next.
+    ‖W‖ falls as the decay grows. The search begins where the given problem's decay is, and each
+    solution is the start of the next.
     """
     solution: Tensor | None = None
 
     def excess(log_decay: float) -> float:
         nonlocal problem, solution, gradient_norm
         problem = replace(problem, weight_decay=math.exp(log_decay))
-        solution, gradient_norm = problem.solve(start=solution)
+        # a gradient of g leaves at most g / λ in W
+        tolerance = min(TOLERANCE, 1e-4 * problem.weight_decay * size)
+        solution, gradient_norm = problem.solve(tolerance, solution)
         return math.log(max(float(solution[:, :-1].norm()), 1e-300) / size)
 
     gradient_norm = torch.zeros(1)
     ends = [math.log(end) for end in WEIGHT_DECAYS]
     here = math.log(problem.weight_decay)
-    sign = math.copysign(1, excess(here))  # too long: a larger decay
+    known = {here: excess(here)}
+    sign = math.copysign(1, known[here])  # too long: a larger decay
     while True:
         there = min(max(here + sign * STEP, ends[0]), ends[1])
-        if sign * excess(there) <= 0:
+        known[there] = excess(there)
+        if sign * known[there] <= 0:
             break
         if there in ends:
             return problem, solution, gradient_norm
         here = there
     # ‖W‖ falls at most like 1/λ, so .1% in λ is at most .1% in ‖W‖
-    excess(brentq(excess, here, there, xtol=1e-3))
+    found = brentq(lambda x: known[x] if x in known else excess(x), here, there, xtol=1e-3)
+    excess(found)  # which leaves problem and solution there
     return problem, solution, gradient_norm

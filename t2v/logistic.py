@@ -39,7 +39,7 @@ class Axes:
         return weight, solution[:, -1] - (weight @ self.mean[..., None])[..., 0]
 
 
-def problems(
+def set_up(
     features: Tensor, labels: Tensor, num_classes: int, weight_decay: float
 ) -> tuple[Problems, Axes]:
     """C problems with the same labels.
@@ -79,7 +79,15 @@ def _principal(z: Tensor, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 @dataclass(frozen=True, eq=False)
 class Problems:
-    """C problems in principal axes, the bias as last axis; parameters are `[C, R, K]`."""
+    """C problems in principal axes, the bias as last axis: parameters are `[C, R + 1, K]`.
+
+    Attributes:
+        z: `[C, N, R + 1]`, features and a one.
+        share: `[N, 1]`, of each image in the loss; sums to 1.
+        target: `[N, K]`, one-hot labels.
+        spread: `[C, R + 1, 1]`, variance along each axis.
+        weight_decay: λ.
+    """
 
     z: Tensor
     share: Tensor
@@ -92,7 +100,7 @@ class Problems:
 
     @cached_property
     def _decay(self) -> Tensor:
-        decay = torch.full_like(self.spread[0], self.weight_decay)
+        decay = self.spread.new_full((self.spread.shape[1], 1), self.weight_decay)
         decay[-1] = 0  # of the bias
         return decay
 

@@ -17,7 +17,7 @@ first and the last layer of a residual network:
 ``depthwise``
     the library's own convolution backward, in one call, the images folded into the groups.
 
-When several gradients meet the same input (classes, passes), ``Uᵀ U`` or ``U`` is kept.
+When several gradients meet the same input (classes, passes), ``Uᵀ U`` or a small ``U`` is kept.
 The choice depends on shapes only, so the same call always gives the same bytes.
 """
 
@@ -31,6 +31,8 @@ from torch.nn import functional
 
 # Largest temporary in bytes; more images are worked off in pieces (which also keeps them in cache).
 WORKSPACE = 32 * 2**20
+# Patches of one image and layer are kept up to so many bytes.
+PATCHES_KEPT = 2**20
 
 
 class RowNorms:
@@ -45,7 +47,7 @@ class RowNorms:
 
     def __init__(self, conv: nn.Conv2d, image: Tensor, uses: int = 1, kernel: str | None = None):
         self.conv, self.uses, self.kernel = conv, uses, kernel
-        self._image: Tensor | None = image
+        self._image = image
         self._kept: dict[int, Tensor] = {}
 
     def __call__(self, gradient: Tensor) -> Tensor:
@@ -67,8 +69,8 @@ class RowNorms:
     def _from_kept(self, kernel: str, start: int, image: Tensor, d: Tensor) -> Tensor:
         made = self._kept.get(start)
         if made is None:
-            made = _MADE[kernel](self.conv, image, self._size)
-            if self.uses > 1:
+            made = _MAKERS[kernel](self.conv, image, self._size)
+            if kept_bytes(self.conv, image, *self._size, self.uses, kernel):
                 self._kept[start] = made
         if kernel == "gram":
             return (d @ made).mul_(d).sum(-1).flatten(1)
@@ -113,17 +115,21 @@ def choose(conv: nn.Conv2d, image: Tensor, height: int, width: int, uses: int = 
     return min(costs, key=costs.__getitem__)
 
 
-def kept_bytes(conv: nn.Conv2d, image: Tensor, height: int, width: int, uses: int) -> int:
+def kept_bytes(
+    conv: nn.Conv2d, image: Tensor, height: int, width: int, uses: int, kernel: str | None = None
+) -> int:
     """Bytes per image that `RowNorms` keeps from one gradient to the next."""
-    kernel = choose(conv, image, height, width, uses)
-    if uses == 1 or kernel not in _MADE:
+    kernel = kernel or choose(conv, image, height, width, uses)
+    if uses == 1 or kernel == "depthwise":
         return 0
     side = height * width if kernel == "gram" else conv.weight[0].numel()
-    return conv.groups * height * width * side * image.element_size()
+    size = conv.groups * height * width * side * image.element_size()
+    # patches are soon laid out anew; kept, those of a large image would leave no room for others
+    return size if kernel == "gram" or size <= PATCHES_KEPT else 0
 
 
 def _temporary(kernel: str, conv: nn.Conv2d, image: Tensor, height: int, width: int) -> int:
-    """Bytes per image of a kernel's largest temporary (of all images for the one-call kernels)."""
+    """Bytes per image that a kernel needs besides what it is given."""
     positions, pixels = height * width, image.shape[-2] * image.shape[-1]
     if kernel == "gram":
         side = positions if conv.kernel_size == (1, 1) else max(positions, pixels)
@@ -235,4 +241,4 @@ def _overlaps(
             yield slice(first, last + 1), pixels
 
 
-_MADE = {"gram": _gram, "patches": _patches}
+_MAKERS = {"gram": _gram, "patches": _patches}

@@ -70,7 +70,7 @@ def write(
     content = frame.to_csv(index=False, lineterminator="\n").encode()
     note = {
         "command": command or _running_command(),
-        "commit": _commit(),
+        "commit": commit(),
         "seed": seed,
         "seconds": None if seconds is None else round(float(seconds), 1),
         "device": device or "cpu",
@@ -196,7 +196,7 @@ def _running_command() -> str:
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit of this checkout, `+` where files differ from it; nothing outside git."""
     here = Path(__file__).resolve().parent.parent
     if not (here / ".git").exists():

@@ -41,7 +41,7 @@ def test_chapters_come_in_the_order_of_their_numbers():
     assert listed == sorted(listed)
 
 
-def test_the_chapters_and_no_other_page_are_numbered_so_that_numbers_are_those_of_the_files():
+def test_numbered_chapters_are_the_notebooks_so_that_numbers_are_those_of_the_files():
     parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
     numbered = [c["file"] for part in parts if part.get("numbered") for c in part["chapters"]]
     assert numbered == [f"notebooks/{path.stem}" for path in CHAPTERS]

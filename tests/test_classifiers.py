@@ -22,19 +22,25 @@ def problems(count=4, images=60, dimension=12, classes=3, seed=0):
 
 
 def by_sklearn(features, labels, weight_decay):
-    """Newton's method of sklearn on the same objective, for one set of features of 3+ classes."""
+    """Newton's method of sklearn on the same objective, for one set of features."""
     x, y = features.double().numpy(), labels.numpy()
     scale = np.sqrt(np.mean(np.square(x)))
     share = 1 / (len(np.unique(y)) * np.bincount(y)[y])
-    model = LogisticRegression(C=1 / weight_decay, solver="newton-cholesky", tol=1e-10)
+    two = y.max() == 1  # sklearn keeps the difference of the logits: half the penalty
+    model = LogisticRegression(
+        C=(2 if two else 1) / weight_decay, solver="newton-cholesky", tol=1e-10
+    )
     model.fit((x - x.mean(0)) / scale, y, sample_weight=share)
-    return model.coef_ / scale, model.intercept_ - model.coef_ / scale @ x.mean(0)
+    weight = np.concatenate([-model.coef_, model.coef_]) / 2 if two else model.coef_
+    bias = np.concatenate([-model.intercept_, model.intercept_]) / 2 if two else model.intercept_
+    return weight / scale, bias - weight / scale @ x.mean(0)
 
 
 @pytest.mark.parametrize("dimension", [12, 90])  # fewer and more features than images
-def test_solution_is_that_of_sklearn(dimension):
-    features, labels = problems(dimension=dimension)
-    fitted = fit_classifiers(features, labels, num_classes=3)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_solution_is_that_of_sklearn(dimension, classes):
+    features, labels = problems(dimension=dimension, classes=classes)
+    fitted = fit_classifiers(features, labels, num_classes=classes)
     assert fitted.gradient_norm.max() <= 1e-6
     for c in range(len(features)):
         weight, bias = by_sklearn(features[c], labels, WEIGHT_DECAY)

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from t2v.row_norms import RowNorms, choose, shared_row_norms
+from t2v.row_norms import RowNorms, choose, kept_bytes, shared_row_norms
 
 
 def expected_norms(conv, image, gradient):
@@ -86,6 +86,8 @@ def test_several_gradients_of_one_input(uses, kernel):
     for _ in range(uses):
         gradient = torch.randn(3, 6, 5, 5, dtype=torch.float64)
         assert torch.allclose(norms(gradient), expected_norms(conv, image, gradient), rtol=1e-10)
+    kept = sum(tensor.nbytes for tensor in norms._kept.values())
+    assert kept == len(image) * kept_bytes(conv, image, 5, 5, uses, kernel)
 
 
 def test_small_workspace_gives_the_same(monkeypatch):
@@ -96,7 +98,9 @@ def test_small_workspace_gives_the_same(monkeypatch):
         whole = RowNorms(conv, image, kernel=kernel)(gradient)
         with monkeypatch.context() as patch:
             patch.setattr("t2v.row_norms.WORKSPACE", 1)
-            pieces = RowNorms(conv, image, kernel=kernel)(gradient)
+            norms = RowNorms(conv, image, uses=2, kernel=kernel)
+            norms(gradient.flip(0))
+            pieces = norms(gradient)
         # float32: another blocking of the same sums
         assert torch.allclose(whole, pieces, rtol=1e-5)
 
