@@ -53,7 +53,7 @@ class RowNorms:
     def __call__(self, gradient: Tensor) -> Tensor:
         """[N, C_out]: squared norms, for gradients [N, C_out, H, W] with respect to the output."""
         conv, image = self.conv, self._image
-        height, width = self._size = gradient.shape[-2:]
+        height, width = gradient.shape[-2:]
         kernel = self.kernel or choose(conv, image, height, width, self.uses)
         step = max(1, WORKSPACE // _temporary(kernel, conv, image, height, width))
         parts = []
@@ -62,15 +62,16 @@ class RowNorms:
             if kernel == "depthwise":
                 parts.append(_depthwise(conv, a, d))
             else:
-                parts.append(self._from_kept(kernel, start, a, _grouped(d, conv.groups)))
+                parts.append(self._from_kept(kernel, start, a, d))
         # a norm cannot be negative, but D (UᵀU) Dᵀ can round to less than nothing
         return torch.cat(parts).clamp_min_(0)
 
-    def _from_kept(self, kernel: str, start: int, image: Tensor, d: Tensor) -> Tensor:
+    def _from_kept(self, kernel: str, start: int, image: Tensor, gradient: Tensor) -> Tensor:
+        size, d = gradient.shape[-2:], _grouped(gradient, self.conv.groups)
         made = self._kept.get(start)
         if made is None:
-            made = _MAKERS[kernel](self.conv, image, self._size)
-            if kept_bytes(self.conv, image, *self._size, self.uses, kernel):
+            made = _MAKERS[kernel](self.conv, image, size)
+            if kept_bytes(self.conv, image, *size, self.uses, kernel):
                 self._kept[start] = made
         if kernel == "gram":
             return (d @ made).mul_(d).sum(-1).flatten(1)
