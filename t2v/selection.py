@@ -242,10 +242,12 @@ def selection_table(
 
     Returns:
         Dictionaries: `strategy`; `error`, mean; `increase`, mean relative error increase over the
-        best eligible expert, with `low`, `high`; `optimal`, share of picks that are the best (ties
-        count), and `rank`, mean (1: best), both NaN for references; for each of generic and
-        task-blind `minus_*`, the mean difference of the increases (negative: better than
-        these), with `_low`, `_high` and `_p` of the paired permutation test; `seconds` of choosing.
+        best eligible expert, with `low`, `high`, and `median`; `dearest`, the task with the largest
+        increase, and `without`, the mean of the others (a mean of ratios can hang on one task);
+        `optimal`, share of picks that are the best (ties count), and `rank`, mean (1: best), both
+        NaN for references; for each of generic and task-blind `minus_*`, the mean difference of
+        the increases (negative: better than these), with `_low`, `_high` and `_p` of the paired
+        permutation test; `seconds` of choosing.
     """
     outcomes = [leave_one_out(strategy, meta, jobs) for strategy in strategies]
     against = {"blind": leave_one_out(TaskBlind(), meta).errors}
@@ -260,7 +262,15 @@ def selection_table(
         values = increases(outcome.errors)
         row = {"strategy": strategy.name, "error": float(outcome.errors.mean())}
         row |= zip(("increase", "low", "high"), bootstrap(values, **options), strict=True)
-        row |= {"optimal": np.nan, "rank": np.nan}
+        dearest = int(np.argmax(values))
+        others = np.delete(values, dearest)
+        row |= {
+            "median": float(np.median(values)),
+            "dearest": meta.task_name(dearest),
+            "without": float(others.mean()) if len(others) else np.nan,
+            "optimal": np.nan,
+            "rank": np.nan,
+        }
         if outcome.picks is not None:
             ranks = rank_of_pick(meta.errors, outcome.picks, meta.eligible)
             row |= {"optimal": float(np.mean(ranks == 1)), "rank": float(ranks.mean())}

@@ -213,6 +213,12 @@ def test_the_papers_table_from_its_own_distances_and_errors():
     assert 100 * table["optimal"]["error"] == pytest.approx(31.2413, abs=6e-5)
     assert table["optimal"]["increase"] == 0 and table["optimal"]["optimal"] == 1
     assert table["nearest"]["optimal"] == pytest.approx(33 / 50)
+    # by hand, from the matrix: which task weighs most, and what is left without it
+    red = given.errors[np.arange(50), given.red]
+    rise = red / np.where(given.eligible, given.errors, np.inf).min(axis=1) - 1
+    assert table["nearest"]["dearest"] == given.tasks[rise.argmax()]
+    assert table["nearest"]["without"] == pytest.approx((rise.sum() - rise.max()) / 49)
+    assert table["nearest"]["median"] == np.median(rise)
     assert np.isnan(table["chance"]["rank"])
     assert table["generic"]["minus_generic"] == 0
     assert 100 * table["nearest"]["minus_generic"] == pytest.approx(9.972 - 30.189, abs=1e-3)
