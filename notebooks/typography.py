@@ -1,4 +1,4 @@
-"""Sphinx extension: a negative number has a minus sign, not a hyphen.
+"""Sphinx extension: numbers as a reader wants them, a minus sign for a hyphen, intervals unbroken.
 
 Numbers reach the pages by `glue` and by tables, as Python formats them. Code keeps its hyphens.
 """
@@ -21,6 +21,7 @@ LEFT_ALONE = (
     nodes.raw,
     addnodes.desc_signature,
 )
+INTERVAL = re.compile(r"(?<=\d) (?=\[[^\]]+\d\])|(?<=\d,) (?=[^\[\]]+\d\])")
 CELL = re.compile(r"(?<=<t[dh])([^>]*>)([^<]+)")  # of a table in HTML
 
 
@@ -29,19 +30,29 @@ def with_minus(text: str) -> str:
     return HYPHEN.sub("\N{MINUS SIGN}", text)
 
 
-class MinusSigns(SphinxPostTransform):
-    """Minus signs in prose, captions and tables; late, when glued numbers are in their places."""
+def unbroken(text: str) -> str:
+    """Text in which `1.5 [1.0, 2.0]` stays on one line."""
+    return INTERVAL.sub("\N{NO-BREAK SPACE}", text)
+
+
+class Numbers(SphinxPostTransform):
+    """Minus signs everywhere, whole intervals in tables; late, when glued numbers are in place."""
 
     default_priority = 900
 
     def run(self, **_: Any) -> None:
-        """Replaces the texts of one page that have such a number."""
+        """Replaces the texts of one page that have such numbers."""
         for node in list(self.document.findall(nodes.Text)):
-            if not _within(node, LEFT_ALONE) and HYPHEN.search(node):
-                node.parent.replace(node, nodes.Text(with_minus(node)))
+            if _within(node, LEFT_ALONE):
+                continue
+            text = with_minus(node)
+            if _within(node, (nodes.entry,)):
+                text = unbroken(text)
+            if text != node:
+                node.parent.replace(node, nodes.Text(text))
         for node in self.document.findall(nodes.raw):
             if "html" in node.get("format", ""):
-                text = CELL.sub(lambda cell: cell[1] + with_minus(cell[2]), node.astext())
+                text = CELL.sub(lambda cell: cell[1] + unbroken(with_minus(cell[2])), node.astext())
                 node.children = [nodes.Text(text)]
 
 
@@ -54,5 +65,5 @@ def _within(node: nodes.Node, kinds: tuple[type, ...]) -> bool:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Adds the transform."""
-    app.add_post_transform(MinusSigns)
+    app.add_post_transform(Numbers)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
