@@ -1,4 +1,4 @@
-"""What Sphinx does not check in the pages it writes: that they need no network and no eyes."""
+"""What Sphinx does not check in its pages: that they need no network, no eyes, and no repair."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 REMOTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src"}
+RAW = re.compile(r"(?:```|:::)\{[\w:-]+\}")  # backticks in its first line keep it from being read
 SENTENCE = re.compile(r"\W*[A-Z0-9].{20,}[.!?]\W*", re.DOTALL)
 
 
@@ -34,8 +35,9 @@ def faults(html: Path) -> list[str]:
     """What would keep a reader without network, or without sight, from reading the pages.
 
     Returns:
-        One line for each remote or missing file that a page loads, and for each figure whose
-        alternative text is not at least one whole sentence.
+        One line for each remote or missing file that a page loads, for each figure whose
+        alternative text is not at least one whole sentence, and for each page on which a directive
+        stands as text.
     """
     found = []
     for path in sorted(html.rglob("*.html")):
@@ -43,7 +45,10 @@ def faults(html: Path) -> list[str]:
         if where.parts[0] in ("_static", "_modules"):
             continue
         page = _Page()
-        page.feed(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        page.feed(text)
+        if RAW.search(text):
+            found.append(f"{where} shows the source of a directive: {RAW.search(text)[0]}")
         for address in page.loads:
             if REMOTE.match(address):
                 found.append(f"{where} loads {address}")

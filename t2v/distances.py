@@ -39,7 +39,7 @@ KINDS = (
 
 
 def symmetric(a: Any, b: Any, **options: Any) -> float:
-    """Symmetric distance of two embeddings, d_sym of Sect. 3.2.
+    """Symmetric distance of two embeddings, d_sym of Sect. 3.1.
 
     The cosine distance between `F_a / (F_a + F_b)` and `F_b / (F_a + F_b)`, all by filter. It is in
     [0, 1]: 0 for the same embedding (and for proportional ones), 1 when no filter matters to both.
@@ -63,7 +63,7 @@ def symmetric(a: Any, b: Any, **options: Any) -> float:
 def asymmetric(
     source: Any, target: Any, trivial: Any, alpha: float = ALPHA, **options: Any
 ) -> float:
-    """Asymmetric distance from a source task (an expert's) to a target task, d_asym of Sect. 3.3.
+    """Asymmetric distance from a source task (an expert's) to a target task, d_asym of Sect. 3.1.
 
     `d_sym(source, target) - alpha * d_sym(source, trivial)`: among sources equally near, one far
     from the trivial task, a complex one, is preferred. May be negative.
@@ -88,7 +88,7 @@ def asymmetric(
 def taxonomic(lineage_a: Sequence[str], lineage_b: Sequence[str]) -> int:
     """Taxonomic distance of two tasks: levels from the tips to their deepest common ancestor.
 
-    With lineages of one depth this is the ultrametric distance in the tree (Sect. 3.1; the authors
+    With lineages of one depth this is the ultrametric distance in the tree (Sect. 3; the authors
     count 0 for one order, 1 for one class, ...). The deeper of two unequal lineages counts, so a
     task is one level away from its parent, and d = depth when not even the root is shared.
 
@@ -208,7 +208,7 @@ def scale_locally(distance: Array, k: int, *, same: bool = True) -> Array:
         same: rows and columns are the same tasks; then the diagonal is left out of the search.
 
     Returns:
-        `[A, B]`: 1 is as far as the two tasks' usual neighbours.
+        `[A, B]`, where 1 is as far as the two tasks' usual neighbours.
 
     Raises:
         InputError: if there are fewer than k neighbours, or k of them are at distance 0.

@@ -37,7 +37,7 @@ class Embedding:
         fisher: float64 `[F]`, the mean over each filter's weights of the Fisher's diagonal, in
             nats per squared weight; for a domain embedding, the mean activations.
         trivial: float64 `[F]`, the embedding of a task without content in the same units
-            (Sect. 3.1, t₀): the layer's mean, for a robust estimate its own λ².
+            (Sect. 3.1, t₀): the layer's mean, for a robust estimate its own βλ².
         layers: layer name to its slice of the F entries.
         name: the task's.
         lineage: the task's.

@@ -154,7 +154,7 @@ def relative_error_increase(
         floor: see `relative_increases`.
 
     Returns:
-        The mean increase: 0.1 for errors 10% above the best on average.
+        The mean increase, 0.1 for errors 10% above the best on average.
 
     Raises:
         InputError: see `errors_of` and `relative_increases`.

@@ -70,7 +70,7 @@ def filter_fisher(
         layers: Names of the convolutions wanted; None means all.
 
     Returns:
-        For each convolution, by its name in `network.named_modules()`: float64 [C_out] on the CPU,
+        For each convolution, by its name in `network.named_modules()`, float64 [C_out] on the CPU,
         the mean over images and over the filter's weights (bias not counted) of the squared
         gradient of log p. Weights that two modules share get the gradient of their sum; a filter
         that does not influence the logits (an auxiliary head in eval mode) gets 0.

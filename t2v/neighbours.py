@@ -19,11 +19,11 @@ class Rate(NamedTuple):
 
     rate: float
     chance: float
-    """What the rate is on average if the nearest task is drawn at random: exact, no simulation."""
+    """What the rate is on average if the nearest task is drawn at random; exact, not simulated."""
     hits: Array
     """Per task that could hit, in [0, 1]; between the two where several are equally near."""
     possible: NDArray[np.bool_]
-    """`[A]`: tasks of which another of the group exists; only these count."""
+    """`[A]`, tasks of which another of the group exists; only these count."""
 
 
 class Curve(NamedTuple):
@@ -32,7 +32,7 @@ class Curve(NamedTuple):
     ks: NDArray[np.intp]
     mean: Array
     best: Array
-    """The same for the order by taxonomic distance itself: no map of the tasks goes below."""
+    """The same for the order by taxonomic distance itself, below which no map of the tasks goes."""
     chance: float
     per_task: Array
     """`[T, K]`, of which `mean` is the mean over tasks."""
@@ -43,7 +43,7 @@ class Hubs(NamedTuple):
 
     counts: NDArray[np.intp]
     skewness: float
-    """Of the counts: near 0 without hubs (Radovanović et al. 2010)."""
+    """Skewness of the counts, near 0 without hubs (Radovanović et al. 2010)."""
     largest_share: float
     """Share of all other tasks that have the most frequent one among their k nearest."""
 

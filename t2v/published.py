@@ -30,7 +30,7 @@ class MetaTask:
     red: NDArray[np.intp]
     """`[T]`, the expert that asymmetric Task2Vec selected."""
     distance: Array
-    """`[T, M]`, asymmetric distance in steps of the colour map: 0 nearest, 255 farthest."""
+    """`[T, M]`, asymmetric distance in steps of the colour map, from 0 (near) to 255 (far)."""
     imagenet: Array | None = None
     """`[T]`, error with the generic network."""
     own: Array | None = None

@@ -1,6 +1,6 @@
 """Which expert of a zoo suits a task, and how sure that is. Needs numpy only.
 
-Experts are ranked by the asymmetric distance from their tasks to the new one (Sect. 3.3). How sure
+Experts are ranked by the asymmetric distance from their tasks to the new one (Sect. 3.1). How sure
 the ranking is, half of the pictures tells: the task is embedded again from random halves of its
 images, each with a head of its own. What changes from one half to another, drawn without
 replacement, varies about as much as what would change from all of these pictures to as many others

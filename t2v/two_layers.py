@@ -152,7 +152,7 @@ def two_layer_fisher(inputs: np.ndarray, hidden: np.ndarray, output: np.ndarray)
         output: w, `[H]`.
 
     Returns:
-        `[H + H*D, H + H*D]`: first w, then the rows of U one after the other.
+        `[H + H*D, H + H*D]`, first w, then the rows of U one after the other.
     """
     z = expit(inputs @ hidden.T)
     p = expit(z @ output)

@@ -302,6 +302,7 @@ GOOD = '<img src="_images/map.png" alt="A map of tasks on which birds sit beside
         ('<script src="_static/gone.js"></script>', "does not exist"),
         ('<img src="_images/map.png" alt="">', "no sentence"),
         ('<img src="_images/map.png" alt="fig_map">', "no sentence"),
+        ("<p>```{csv-table} Seconds in <code>notebooks</code></p>", "source of a directive"),
     ],
 )
 def test_pages_that_need_a_network_or_eyes_are_found(tmp_path, body, fault):
