@@ -158,35 +158,45 @@ def task_map(
     ax.margins(0.06)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    spread_labels(ax, texts)
+    spread_labels(ax, texts, points)
     return ax
 
 
-def spread_labels(ax: Axes, texts: Sequence[plt.Text], rounds: int = 60) -> None:
-    """Moves labels up and down, each time half of the overlap, until they can all be read."""
+def spread_labels(ax: Axes, texts: Sequence[plt.Text], points: np.ndarray | None = None) -> None:
+    """Moves labels, one after the other, to where they cover no other label and few dots.
+
+    Args:
+        ax: where they are.
+        texts: annotations whose place is an offset from their anchor, in points.
+        points: `[N, 2]`, dots in data coordinates; `None`: there are none to be kept clear.
+    """
     figure = ax.get_figure(root=True)
     figure.draw_without_rendering()
+    dots = ax.transData.transform(np.zeros((0, 2)) if points is None else points)
     boxes = [text.get_window_extent() for text in texts]
-    centre = np.array([[(b.x0 + b.x1) / 2, (b.y0 + b.y1) / 2] for b in boxes]).reshape(-1, 2)
-    size = np.array([[b.width, b.height] for b in boxes]).reshape(-1, 2)
-    for _ in range(rounds):
-        moved = False
-        for i in range(len(texts)):
-            for j in range(i):
-                gap = np.abs(centre[i] - centre[j]) - (size[i] + size[j]) / 2
-                if (gap < 0).all():
-                    step = -gap[1] / 2 + 0.5
-                    sign = 1 if centre[i, 1] >= centre[j, 1] else -1
-                    centre[i, 1] += sign * step
-                    centre[j, 1] -= sign * step
-                    moved = True
-        if not moved:
-            break
-    pixels_to_points = 72 / figure.dpi
-    for text, box, goal in zip(texts, boxes, centre, strict=True):
-        dx, dy = text.get_position()
-        up = (goal[1] - (box.y0 + box.y1) / 2) * pixels_to_points
-        text.set_position((dx, dy + up))
+    size = np.array([[box.width, box.height] for box in boxes]).reshape(-1, 2)
+    centre = np.array([[box.x0 + box.x1, box.y0 + box.y1] for box in boxes]).reshape(-1, 2) / 2
+    inside = ax.get_window_extent()
+    across, up = np.meshgrid(np.linspace(-0.5, 0.5, 5), np.arange(-5, 5.1, 0.25))
+    moves = np.stack([across.ravel(), up.ravel()], axis=1)  # in widths and heights of the label
+    for i, text in enumerate(texts):
+        places = centre[i] + moves * size[i]
+        cost = np.abs(moves * size[i]).sum(1)
+
+        def hidden(
+            others: np.ndarray, reach: np.ndarray, places: np.ndarray = places
+        ) -> np.ndarray:
+            return (np.abs(places[:, None] - others) < reach).all(2).sum(1)
+
+        cost += 4 * size[i, 1] * hidden(dots, size[i] / 2 + 0.2 * size[i, 1])
+        cost += 1e6 * hidden(centre[:i], (size[i] + size[:i]) / 2)
+        cost += 1e3 * (
+            np.abs(places[:, 0] - (inside.x0 + inside.x1) / 2) + size[i, 0] / 2 > inside.width / 2
+        )
+        goal = places[cost.argmin()]
+        shift = (goal - centre[i]) * 72 / figure.dpi
+        text.set_position(np.add(text.get_position(), shift))
+        centre[i] = goal
 
 
 def distance_heatmap(

@@ -67,6 +67,16 @@ def test_every_task_is_on_the_map_and_labels_do_not_overlap():
     assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
 
 
+def test_labels_stand_clear_of_dots_where_there_is_room():
+    x, y = np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 0.3, 4))  # a block, its label within
+    points = np.concatenate([np.stack([x.ravel(), y.ravel()], 1), [[0.5, 3.0]]])
+    ax = plots.task_map(points, [*["block"] * 20, "far"], names={12: "inside"})
+    ax.figure.draw_without_rendering()
+    dots = ax.transData.transform(points)
+    boxes = [t.get_window_extent() for t in ax.texts]
+    assert len(boxes) == 3 and not any(box.contains(*dot) for box in boxes for dot in dots)
+
+
 def test_map_refuses_points_without_groups():
     with pytest.raises(InputError, match=r"\[2, 2\]"):
         plots.task_map(np.zeros((3, 2)), ["a", "b"])
