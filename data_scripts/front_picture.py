@@ -73,7 +73,6 @@ def main() -> None:
         ax.add_patch(disc)
         ax.imshow(picture, extent=(x - wide, x + wide, y - wide, y + wide), zorder=2)
     ax.set(xlim=(0, ASPECT), ylim=(0, 1), aspect="equal")
-    labels = []
     for group in dict.fromkeys(groups):
         own = at[np.array(groups) == group]
         middle = own[np.linalg.norm(own[:, None] - own, axis=-1).sum(1).argmin()]
@@ -85,8 +84,7 @@ def main() -> None:
             group, place, ha="center", va="center", color=colour, fontsize=13, fontweight="bold",
             zorder=3,
         )  # fmt: skip
-        labels.append(plots.halo(text))
-    plots.spread_labels(ax, labels)
+        plots.halo(text)
     plots.save(figure, given.output)
     print(f"{given.output}: {len(groups)} tasks")
 
