@@ -126,6 +126,26 @@ def read(path: str | Path) -> pd.DataFrame:
     return frame
 
 
+def as_markdown(path: str | Path, title: str) -> str:
+    """A kept table for a page: title, rows and limits, or one line that says it is not there.
+
+    Args:
+        path: of the `.csv`.
+        title: what it shows, on which images.
+
+    Raises:
+        FileError: see `read`; a missing table is none.
+    """
+    path = Path(path)
+    if not path.exists():
+        return f"No table `{path.stem}` is kept of `{path.parent.name}`: `make results` makes it."
+    frame = read(path)
+    cells = frame.astype(object).where(frame.notna(), "–")
+    rows = [frame.columns, ["---"] * frame.shape[1], *cells.itertuples(index=False)]
+    body = "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+    return f"{title}:\n\n{body}\n\n{frame.attrs['provenance']['limits']}"
+
+
 def provenance(path: str | Path) -> dict[str, Any]:
     """The sidecar of a table.
 

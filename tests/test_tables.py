@@ -77,6 +77,16 @@ def test_a_changed_table_is_refused(frame, tmp_path):
         tables.read(path)
 
 
+def test_a_kept_table_as_markdown_has_all_cells_and_says_what_lacks(frame, tmp_path):
+    frame.loc[1, "error"] = np.nan
+    path = tables.write(frame, tmp_path / "errors.csv", columns=COLUMNS, limits="Two tasks.")
+    title, _, head, line, first, second, _, limits = tables.as_markdown(path, "Errors").split("\n")
+    assert (title, limits) == ("Errors:", "Two tasks.")
+    assert (head, line) == ("| task | error |", "| --- | --- |")
+    assert first == f"| owls, red | {0.1 + 0.2} |" and second == '| the "best" | – |'
+    assert "`gone` is kept" in tables.as_markdown(tmp_path / "gone.csv", "Errors")
+
+
 @pytest.mark.parametrize("gone", [".csv", ".json"])
 def test_half_a_pair_is_refused(frame, tmp_path, gone):
     path = tables.write(frame, tmp_path / "e.csv", columns=COLUMNS, limits="-")
