@@ -182,14 +182,8 @@ def spread_labels(ax: Axes, texts: Sequence[plt.Text], points: np.ndarray | None
     for i, text in enumerate(texts):
         places = centre[i] + moves * size[i]
         cost = np.abs(moves * size[i]).sum(1)
-
-        def hidden(
-            others: np.ndarray, reach: np.ndarray, places: np.ndarray = places
-        ) -> np.ndarray:
-            return (np.abs(places[:, None] - others) < reach).all(2).sum(1)
-
-        cost += 4 * size[i, 1] * hidden(dots, size[i] / 2 + 0.2 * size[i, 1])
-        cost += 1e6 * hidden(centre[:i], (size[i] + size[:i]) / 2)
+        cost += 4 * size[i, 1] * _covered(places, dots, size[i] / 2 + 0.2 * size[i, 1])
+        cost += 1e6 * _covered(places, centre[:i], (size[i] + size[:i]) / 2)
         cost += 1e3 * (
             np.abs(places[:, 0] - (inside.x0 + inside.x1) / 2) + size[i, 0] / 2 > inside.width / 2
         )
@@ -197,6 +191,11 @@ def spread_labels(ax: Axes, texts: Sequence[plt.Text], points: np.ndarray | None
         shift = (goal - centre[i]) * 72 / figure.dpi
         text.set_position(np.add(text.get_position(), shift))
         centre[i] = goal
+
+
+def _covered(places: np.ndarray, others: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """How many of `others` are nearer than `reach`, across and up, to each place."""
+    return (np.abs(places[:, None] - others) < reach).all(2).sum(1)
 
 
 def distance_heatmap(
