@@ -118,9 +118,14 @@ def read(path: Path, sizes: pd.DataFrame) -> dict[str, pd.DataFrame]:
     Raises:
         FileError: if it is another document.
     """
-    import pymupdf
-
-    document = pymupdf.open(path)
+    try:
+        import pymupdf
+    except ModuleNotFoundError:
+        raise FileError(f"{path}: to read it, pip install 't2v[paper]' (PyMuPDF)") from None
+    try:
+        document = pymupdf.open(path)
+    except (pymupdf.FileDataError, pymupdf.FileNotFoundError, pymupdf.EmptyFileError) as error:
+        raise FileError(f"{path}: not a readable PDF ({error})") from None
     if len(document) != 15 or "TASK2VEC" not in document[0].get_text().upper():
         raise FileError(f"{path}: not the 15 pages of arXiv 1902.03545v1")
     left, right = paper_pdf.error_matrices(document[14])

@@ -30,15 +30,23 @@ _HOME = {
     "FileError": "errors",
 }
 
+_MODULES = (
+    "classifiers", "distances", "evaluation", "experts", "fisher", "intervals", "libraries",
+    "matrix", "meta_task", "model2vec", "plots", "recommendation", "selection", "store", "tables",
+    "tuning", "zoo",
+)  # fmt: skip
+
 __version__ = "0.1.0"
 __all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"t2v.{name}")
     if name in _HOME:
         return getattr(import_module(f"t2v.{_HOME[name]}"), name)
     raise AttributeError(f"module 't2v' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_MODULES})

@@ -47,11 +47,11 @@ def embed(
     from t2v.embedding import task2vec
     from t2v.probe import load_probe
 
-    network = load_probe(probe, weights, image_size, device)
-    task = read_task(folder, network)
-    output = output or Path(f"{task.name}.safetensors")
-    if not (output.parent or Path()).is_dir():
+    if output is not None and not output.parent.is_dir():
         raise FileError(f"{output}: its folder does not exist")
+    network = load_probe(probe, weights, image_size, device)
+    task = read_task(folder, network, max_images=max_images, seed=seed)
+    output = output or Path(f"{task.name}.safetensors")
     embedding = task2vec(
         task, network, estimator=estimator, seed=seed, max_images=max_images, progress=True
     )

@@ -23,9 +23,12 @@ Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 Seed = Annotated[int, typer.Option(help="Of everything random.")]
 
 
-def read_task(path: Path, probe: Probe, name: str | None = None) -> Task:
-    """The task of a folder of pictures or a CSV, at the probe's image size."""
+def read_task(path: Path, probe: Probe, name: str | None = None, **draw: int | None) -> Task:
+    """The task of a folder of pictures or a CSV, at the probe's image size.
+
+    `draw`: `max_images` and `seed` of `Task.from_folder`.
+    """
     from t2v.task import Task
 
     read = Task.from_csv if path.suffix == ".csv" else Task.from_folder
-    return read(path, size=probe.image_size, name=name)
+    return read(path, size=probe.image_size, name=name, **draw)

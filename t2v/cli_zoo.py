@@ -129,7 +129,7 @@ def recommend(
         raise InputError(f"{zoo_directory}: the zoo is empty; `t2v zoo add` puts experts into it")
     network = _probe(zoo_directory, probe, weights, image_size, device)
     zoo.check_probe(entries[0].embedding, network)
-    task = read_task(folder, network).balanced(max_images, seed)
+    task = read_task(folder, network, max_images=max_images, seed=seed)
     options = {"seed": seed, "progress": Console().is_terminal and not as_json}
     halves = zoo.embed_halves(task, network, splits, **options)
     target = task2vec(task, network, **options)

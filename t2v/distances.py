@@ -165,7 +165,9 @@ def distance_matrix(
         rows = _lineages(embeddings)
         return _taxonomic_matrix(rows, rows if same else _lineages(others))
 
-    rows, row_trivial = _stack(embeddings, prior, trivial, layers)
+    # in `asymmetric` it is the source's: a target needs none but for the prior, and has its own
+    of_rows = None if kind == "asymmetric" and not same and _objects(embeddings) else trivial
+    rows, row_trivial = _stack(embeddings, prior, of_rows, layers)
     if same:
         columns, column_trivial = rows, row_trivial
     else:
@@ -309,17 +311,23 @@ def _check_comparable(objects: list[Any]) -> None:
     for number, other in enumerate(objects[1:], start=1):
         first = objects[0]
         pair = f"{_name(first, 0)} and {_name(other, number)}"
-        for field in ("probe", "weights", "weights_sha256", "sha256", "kind"):
-            x, y = _spec(first, field), _spec(other, field)
+        for field in ("probe", "weights", "weights_sha256", "sha256", "image_size", "kind"):
+            x, y = (_what(e) if field == "kind" else _spec(e, field) for e in (first, other))
             if x != y:
                 raise InputError(
-                    f"embeddings {pair} differ in {field} ({x} and {y}): embed both tasks with "
-                    "the same probe"
+                    f"embeddings {pair} differ in {field} ({x} and {y}): embed both tasks "
+                    "in the same way"
                 )
         if list(first.layers.items()) != list(other.layers.items()):
             raise InputError(
                 f"embeddings {pair} hold different layers: embed both with the same layers"
             )
+
+
+def _what(embedding: Any) -> str:
+    """What the numbers are: estimators of one quantity can be compared."""
+    estimator = str(_spec(embedding, "estimator"))
+    return estimator if estimator == "robust" or estimator.startswith("domain-") else "Fisher"
 
 
 def _spec(embedding: Any, field: str) -> Any:

@@ -164,7 +164,7 @@ def task2vec(
     network = probe.with_head(head)
     spec = {
         "estimator": estimator,
-        "passes": task.num_classes if estimator == "exact" else passes,
+        "passes": task.num_classes - 1 if estimator == "exact" else passes,
         "seed": seed,
         "classes": task.num_classes,
         "weight_decay": head.weight_decay,
@@ -176,7 +176,7 @@ def task2vec(
         fisher = {layer: robust.beta * v.numpy() for layer, v in robust.items()}
         floor = {layer: robust.beta * value for layer, value in robust.prior.items()}
         return _embedding(task, train, probe, fisher, spec, floor)
-    generator = torch.Generator(device=probe.device).manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)  # the same signs on every device
     per_layer: dict[str, np.ndarray] = {}
     chunks = torch.arange(len(train)).split(CHUNK)
     for chunk in track(chunks, description=task.name, disable=not progress, transient=True):

@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 import platform
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -27,7 +26,16 @@ from torch import Tensor
 from t2v.errors import FileError
 from t2v.head import Head
 from t2v.hog import Hog
-from t2v.probe import IMAGENET_MEAN, IMAGENET_STD, Probe, _build, _device, _sha256, _take_head_off
+from t2v.probe import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Probe,
+    _build,
+    _device,
+    _sha256,
+    _take_head_off,
+    fill,
+)
 from t2v.store import memory
 from t2v.task import Task
 from t2v.training import CHECK, Schedule, Training, write
@@ -282,11 +290,9 @@ def _bare(network: str, device: str | torch.device) -> Probe:
 
 def _with_weights(probe: Probe, tensors: Mapping[str, Tensor], path: str | Path) -> Probe:
     network = copy.deepcopy(probe.network)
-    state = OrderedDict(tensors)
-    state._metadata = network.state_dict()._metadata  # MNASNet asks for its version
     try:
-        network.load_state_dict(state)
+        fill(network, tensors)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise FileError(f"{path}: not the weights of {probe.name}: {reason}") from None
-    return replace(probe, network=network, sha256=_sha256(state))
+    return replace(probe, network=network, sha256=_sha256(dict(tensors)))

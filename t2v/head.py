@@ -74,8 +74,8 @@ def fit_head(
         name: the task's, for errors.
 
     Raises:
-        InputError: one class, an empty class, fewer images than classes, constant or non-finite
-            features.
+        InputError: one class, an empty class, labels beyond the classes, fewer images than classes,
+            constant or non-finite features.
     """
     x, y, num_classes = _checked(features, labels, num_classes, name)
     if weight_decay != "auto" and not float(weight_decay) > 0:
@@ -102,6 +102,11 @@ def _checked(
     num_classes = num_classes or (int(y.max()) if len(y) else -1) + 1
     if num_classes < 2:
         raise InputError(f"task {name!r}: at least two classes are needed; got {num_classes}")
+    if len(y) and not 0 <= int(y.min()) <= int(y.max()) < num_classes:
+        raise InputError(
+            f"task {name!r}: labels must lie in 0..{num_classes - 1}; got {int(y.min())}.."
+            f"{int(y.max())}"
+        )
     if len(x) < num_classes:
         raise InputError(f"task {name!r}: fewer images ({len(x)}) than classes ({num_classes})")
     counts = torch.bincount(y, minlength=num_classes)

@@ -58,8 +58,7 @@ def load_images(
 
     Returns:
         The images, uint8 `[M, 3, size, size]` (with `size=None` and images of different sizes: a
-        list of `[3, h, w]`), and the N - M skipped ones; `labels` are brought in line by
-        `drop_skipped`.
+        list of `[3, h, w]`), and the N - M skipped ones, with their places.
 
     Raises:
         InputError: no path at all, a bad `size`, or more than `tolerance` of the images unusable.
@@ -83,15 +82,6 @@ def load_images(
     if len({image.shape for image in images}) == 1:
         return torch.stack(images), skipped
     return images, skipped
-
-
-def drop_skipped(values: Sequence | torch.Tensor, skipped: Sequence[Skipped]):
-    """Labels, names... of the images that were kept: `values` without the skipped places."""
-    gone = {s.index for s in skipped}
-    keep = [i for i in range(len(values)) if i not in gone]
-    if isinstance(values, torch.Tensor | np.ndarray):
-        return values[keep]
-    return [values[i] for i in keep]
 
 
 def _decode(path: str | Path, size: int | None) -> np.ndarray | str:

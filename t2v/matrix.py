@@ -157,10 +157,17 @@ def _own(task: Task, expert: Expert) -> bool:
 
 
 def _overlap(task: Task, expert: Expert) -> bool:
-    """A class of the same name in the same taxonomy; "not X" is no class of anything."""
-    shared = set(task.classes) & set(expert.classes)
-    same = tuple(expert.lineage[:1]) == task.lineage[:1]
-    return same and any(not name.startswith("not ") for name in shared)
+    """A class of the same name; "not X" is no class of anything.
+
+    Sets of photographs name one thing in several ways: synonyms are told apart by commas, and
+    neither capitals nor an s at the end count.
+    """
+    return not _names(task.classes).isdisjoint(_names(expert.classes))
+
+
+def _names(classes: Iterable[str]) -> set[str]:
+    own = [name for name in classes if not name.startswith("not ")]
+    return {part.strip().casefold().removesuffix("s") for name in own for part in name.split(",")}
 
 
 def _device(expert: Expert) -> torch.device:
@@ -250,27 +257,37 @@ def _contents(images: Tensor | ImageSource) -> str:
 
 def _save(path: Path, array: NDArray[np.float32]) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
-        np.save(file, array)
-    os.replace(temporary, path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.save(file, array)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 class _Cells:
     """Errors in SQLite, by task, expert and version of the sources; a task's are written at once.
 
     Raises:
-        FileError: if the file is not such a store.
+        FileError: if the file is not such a store, is in use, or cannot be written.
     """
 
     def __init__(self, path: Path, code: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.code, self.connection = code, sqlite3.connect(path, timeout=60)
+        self.code = code
+        try:
+            self.connection = sqlite3.connect(path, timeout=60)
+        except sqlite3.OperationalError as error:
+            raise FileError(f"{path}: cannot be opened ({error})") from None
         try:
             with self.connection:
                 self.connection.execute(
                     "CREATE TABLE IF NOT EXISTS cells (code TEXT, task TEXT, expert TEXT, "
                     "error REAL NOT NULL, PRIMARY KEY (code, task, expert)) WITHOUT ROWID"
                 )
+        except sqlite3.OperationalError as error:
+            self.connection.close()
+            raise FileError(f"{path}: in use by another run, or not writable ({error})") from None
         except sqlite3.DatabaseError as error:
             self.connection.close()
             raise FileError(f"{path}: not a store of cells ({error}): remove it") from None

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from t2v.errors import InputError
+from t2v.errors import FileError, InputError
 
 PAGE_WIDTH = 7.2  # inches
 CARD = "#ffffff"
@@ -350,11 +350,22 @@ def picture_grid(
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Writes a figure to a file (.png, .svg, .pdf), whole or not at all."""
+    """Writes a figure to a file (.png, .svg, .pdf), whole or not at all.
+
+    Raises:
+        FileError: for another suffix, or a folder that does not exist.
+    """
     path = Path(path)
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise FileError(f"{path}: a figure is written as .png, .svg or .pdf")
+    if not path.parent.is_dir():
+        raise FileError(f"{path}: its folder does not exist")
     draft = path.with_name(f".{path.stem}.part{path.suffix}")
-    figure.savefig(draft)
-    os.replace(draft, path)
+    try:
+        figure.savefig(draft)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _group_bar(ax: Axes, level: Sequence[str], styles: Mapping[str, tuple[str, str]]) -> None:

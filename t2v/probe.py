@@ -6,6 +6,7 @@ import copy
 import hashlib
 import os
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -97,7 +98,7 @@ class Probe:
 
         Args:
             images: uint8 `[N, 3, h, w]`, or a source of uint8 `[3, h, w]`.
-            batch_size: default: about 20 million input values at once.
+            batch_size: default: about 2.5 million input values at once.
 
         Returns:
             float32 `[N, D]` on the CPU.
@@ -148,9 +149,7 @@ def load_probe(
     network = _build(name)
     try:
         head_at = _take_head_off(network, state)
-        weights_of = OrderedDict(state)
-        weights_of._metadata = network.state_dict()._metadata  # MNASNet asks for its version
-        network.load_state_dict(weights_of)
+        fill(network, state)
     except (RuntimeError, KeyError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise FileError(f"weights {weights or 'of ' + name} do not fit {name}: {reason}") from None
@@ -183,9 +182,15 @@ def _read_state(name: str, weights: str | Path | None) -> dict[str, Tensor]:
                 state = load_file(path)
             else:
                 state = torch.load(path, map_location="cpu", weights_only=True)
+            odd = [str(k) for k, v in state.items() if not isinstance(v, Tensor)]
         except Exception as error:  # pickle, zip and safetensors each have their own
             reason = str(error).splitlines()[0]
             raise FileError(f"weights {path}: not a readable state dict ({reason})") from None
+        if odd:
+            raise FileError(
+                f"weights {path}: not a state dict: {odd[0]!r} is no tensor (of a checkpoint, save "
+                "the state dict alone)"
+            )
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
 
 
@@ -205,6 +210,21 @@ def _torchvision_state(name: str) -> dict[str, Tensor]:
             f"weights of {name}: not in torchvision's cache, and the download failed ({error}): "
             "give `weights`, a .safetensors or .pth file"
         ) from None
+
+
+def fill(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Loads a state dict without metadata; counters that old files do not have stay as they are.
+
+    Raises:
+        RuntimeError: PyTorch's own, where names or shapes do not fit.
+    """
+    own = network.state_dict()
+    whole = OrderedDict(state)
+    whole._metadata = own._metadata  # MNASNet asks for its version
+    for name, value in own.items():
+        if name.endswith("num_batches_tracked"):  # not in files from before PyTorch 0.4.1
+            whole.setdefault(name, value)
+    network.load_state_dict(whole)
 
 
 def _build(name: str) -> nn.Module:
@@ -270,7 +290,11 @@ def _slice(images: Tensor | ImageSource, start: int, stop: int) -> Tensor | list
 def _device(device: str | torch.device) -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    where = torch.device(device)
-    if where.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"device {device!r} is not available on this machine: use 'cpu' or 'auto'")
+    try:
+        where = torch.device(device)
+        torch.empty(0, device=where)
+    except (RuntimeError, AssertionError):  # no such name, or not built for it
+        raise InputError(
+            f"device {device!r} is not available on this machine: use 'cpu' or 'auto'"
+        ) from None
     return where

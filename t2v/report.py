@@ -76,8 +76,11 @@ def write_report(found: Recommendation, path: str | Path, *, top: int, facts: st
     path = Path(path)
     check_place(path)
     draft = path.with_name(f".{path.name}.part")
-    draft.write_text(page(found, top=top, facts=facts), encoding="utf-8")
-    os.replace(draft, path)
+    try:
+        draft.write_text(page(found, top=top, facts=facts), encoding="utf-8")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def check_place(path: Path) -> None:

@@ -93,8 +93,8 @@ def robust_fisher(
         averaged over the last quarter of the steps.
 
     Raises:
-        InputError: as `filter_fisher`; and for ``beta <= 0``, labels that do not fit, an unknown
-            noise or head, an objective that is not finite.
+        InputError: as `filter_fisher`; and for ``beta <= 0``, another number of labels than of
+            images, an unknown noise or head, an objective that is not finite.
     """
     convs = _convolutions(network, None)
     _check(network, images, "exact", 1, batch_size)

@@ -2,7 +2,7 @@
 
 A strategy ranks experts when it is shown a `Query`: the task at hand, the zoo, and how its experts
 did on *other* tasks. The errors of the task at hand are not in a query; only `BruteForce`, which
-is made from them, knows them. Needs numpy and scipy only.
+is made from them, knows them. Needs no torch.
 """
 
 from __future__ import annotations

@@ -139,25 +139,26 @@ class Task:
 
     def balanced(self, count: int, seed: int = 0) -> Task:
         """At most `count` images, drawn as evenly over the classes as they allow."""
-        if len(self) <= count:
-            return self
-        shuffled = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
-        labels = self.labels[shuffled]
-        turn = torch.empty_like(labels)  # the how-manieth of its class an image is
-        for k in range(self.num_classes):
-            of_class = labels == k
-            turn[of_class] = torch.arange(int(of_class.sum()))
-        chosen = shuffled[torch.argsort(turn, stable=True)[:count]]
-        return self.subset(chosen.sort().values)
+        return self if len(self) <= count else self.subset(_evenly(self.labels, count, seed))
 
     @classmethod
-    def from_folder(cls, path: str | Path, size: int = 256, name: str | None = None) -> Task:
+    def from_folder(
+        cls,
+        path: str | Path,
+        size: int = 256,
+        name: str | None = None,
+        *,
+        max_images: int | None = None,
+        seed: int = 0,
+    ) -> Task:
         """A folder with one sub-folder of pictures per class.
 
         Args:
             path: the folder.
             size: pictures are kept as `size` x `size` (shorter side resized, centre crop), pixels.
             name: default: the folder's name.
+            max_images: read at most so many, drawn evenly over the classes; default: all.
+            seed: of that draw.
 
         Raises:
             FileError: if the folder cannot be read.
@@ -165,20 +166,40 @@ class Task:
         """
         from t2v import images
 
-        return cls._from_files(name or Path(path).resolve().name, images.scan_folder(path), size)
+        files = images.scan_folder(path)
+        return cls._from_files(name or Path(path).resolve().name, files, size, max_images, seed)
 
     @classmethod
-    def from_csv(cls, path: str | Path, size: int = 256, name: str | None = None) -> Task:
+    def from_csv(
+        cls,
+        path: str | Path,
+        size: int = 256,
+        name: str | None = None,
+        *,
+        max_images: int | None = None,
+        seed: int = 0,
+    ) -> Task:
         """A CSV with columns `path` (relative to the CSV) and `label`; else as `from_folder`."""
         from t2v import images
 
-        return cls._from_files(name or Path(path).stem, images.read_csv(path), size)
+        files = images.read_csv(path)
+        return cls._from_files(name or Path(path).stem, files, size, max_images, seed)
 
     @classmethod
-    def _from_files(cls, name: str, files: tuple[list, Any, list[str]], size: int) -> Task:
+    def _from_files(
+        cls,
+        name: str,
+        files: tuple[list, Any, list[str]],
+        size: int,
+        max_images: int | None,
+        seed: int,
+    ) -> Task:
         from t2v import images
 
         paths, labels, classes = files
+        if max_images is not None and max_images < len(paths):
+            chosen = _evenly(labels, max_images, seed)
+            paths, labels = [paths[i] for i in chosen.tolist()], labels[chosen]
         pictures, skipped = images.load_images(paths, size)
         bad = {str(path) for path, *_ in skipped}
         kept = torch.tensor([str(path) not in bad for path in paths])
@@ -205,6 +226,17 @@ class Task:
         return cls(name, _DatasetImages(dataset, name), labels, list(classes))
 
 
+def _evenly(labels: Tensor, count: int, seed: int) -> Tensor:
+    """Positions of `count` images, drawn as evenly over the classes as they allow, sorted."""
+    shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    drawn = labels[shuffled]
+    turn = torch.empty_like(drawn)  # the how-manieth of its class an image is
+    for k in drawn.unique():
+        of_class = drawn == k
+        turn[of_class] = torch.arange(int(of_class.sum()))
+    return shuffled[torch.argsort(turn, stable=True)[:count]].sort().values
+
+
 @dataclass(frozen=True)
 class _View:
     source: ImageSource
@@ -228,7 +260,10 @@ class _DatasetImages:
     def __getitem__(self, i: int) -> Tensor:
         from torchvision.transforms.v2 import functional as tv
 
-        image = tv.to_image(self.dataset[i][0]).as_subclass(Tensor)
+        try:
+            image = tv.to_image(self.dataset[i][0]).as_subclass(Tensor)
+        except TypeError as error:
+            raise InputError(f"task {self.name!r}: image {i} is none ({error})") from None
         if image.dim() != 3 or image.shape[0] not in (1, 3):
             raise InputError(
                 f"task {self.name!r}: image {i} must be [3, h, w]; got {list(image.shape)}"

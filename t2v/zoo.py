@@ -180,6 +180,7 @@ def remove(directory: str | Path, name: str) -> None:
         names = ", ".join(known) or "none"
         raise InputError(f"{directory}: has no expert {name!r}; it has: {names}")
     gone = Path(directory) / f".{name}.removed"
+    shutil.rmtree(gone, ignore_errors=True)  # of a removal that was killed
     os.rename(known[name].folder, gone)  # at once, so that no half of it is ever read
     shutil.rmtree(gone)
 

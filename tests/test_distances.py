@@ -114,6 +114,12 @@ def test_asymmetric_rows_are_targets_and_columns_sources(fisher):
             assert one == pytest.approx(wanted, abs=CLOSE)
 
 
+def test_one_asymmetric_distance_is_that_of_the_matrix_with_the_prior_too(fisher):
+    target, source = (embedded(row, trivial=row[::-1] + 1) for row in fisher[:2])
+    one = distances.asymmetric(source, target, source.trivial)
+    assert one == pytest.approx(distance_matrix([target], [source], "asymmetric")[0, 0], abs=CLOSE)
+
+
 def test_asymmetric_takes_each_sources_own_trivial_embedding(fisher):
     tasks = [embedded(row, trivial=row[::-1] + 1) for row in fisher]
     got = distance_matrix(tasks, kind="asymmetric", prior=0)

@@ -64,6 +64,7 @@ def test_auto_is_exact_for_few_classes_and_the_sketch_beyond():
     sketched = task2vec(small_task(classes=5), probe, passes=4)
     assert (sketched.spec["estimator"], sketched.spec["passes"]) == ("sketch", 4)
     exact = task2vec(small_task(classes=5), probe, passes=5)
+    assert exact.spec["passes"] == 4  # the Fisher of K classes takes K - 1
     many = task2vec(small_task(classes=5), probe, estimator="sketch", passes=400)
     # 400 passes over 45 images: one per cent or so
     np.testing.assert_allclose(many.fisher, exact.fisher, rtol=0.05)

@@ -98,12 +98,12 @@ def small(seed=0, classes=4, sharpness=3.0):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_exact_is_the_definition(name, device):
+def test_exact_is_the_definition(name, device, dtype):
     network, images = build(name)
-    found = filter_fisher(network.to(device), images)
-    network.cpu()
     expected = brute_force_fisher(network, images)
-    assert relative_error(found, expected) < 1e-6
+    found = filter_fisher(network.to(device, dtype), images.to(dtype))
+    # of the seven digits of float32, deep networks leave three or four
+    assert relative_error(found, expected) < {torch.float64: 1e-6, torch.float32: 1e-3}[dtype]
     assert sum(float(value.sum()) for value in expected.values()) > 0
 
 

@@ -12,7 +12,7 @@ from torchvision import transforms
 
 from t2v import images
 from t2v.errors import FileError, InputError
-from t2v.images import drop_skipped, load_images, read_csv, scan_folder
+from t2v.images import load_images, read_csv, scan_folder
 
 
 def flat(path, colour, mode="RGB", size=(20, 30), **options):
@@ -135,9 +135,6 @@ def test_bad_images_are_named_and_skipped(good, tmp_path, monkeypatch, kind, rea
     assert [s.index for s in skipped] == [120] and reason in skipped[0].reason
     # the rest is whole and in order
     assert loaded[:, 0, 0, 0].tolist() == list(range(200))
-    kept = drop_skipped(torch.arange(201), skipped)
-    assert kept.tolist() == [i for i in range(201) if i != 120]
-    assert drop_skipped(list("abc"), [images.Skipped(1, "b", "")]) == ["a", "c"]
 
 
 def test_more_than_one_in_a_hundred_stops(good, tmp_path):

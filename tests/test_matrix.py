@@ -137,6 +137,16 @@ def test_a_damaged_store_is_refused(tmp_path):
         error_matrix([small_task()], small_experts(1), jobs=1, store=store)
 
 
+def test_a_store_in_use_is_not_to_be_removed(tmp_path, monkeypatch):
+    store = tmp_path / "cells.sqlite"
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path, timeout: connect(path, timeout=0.01))
+    with closing(connect(store)) as other, other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(FileError, match="in use by another run"):
+            error_matrix([small_task()], small_experts(1), jobs=1, store=store)
+
+
 def test_processes_and_batches_give_the_same(tmp_path, monkeypatch):
     tasks, experts = small_tasks(), small_experts()
     alone = error_matrix(tasks, experts, jobs=1)
@@ -166,15 +176,15 @@ def test_own_and_overlap():
         Expert("birds", probe, classes=("c", "d"), lineage=("life",), task="birds"),
         Expert("colour", probe, classes=("red", "blue"), lineage=("wardrobe", "colour")),
         Expert("not", probe, classes=("not red", "x"), lineage=("wardrobe",)),
-        Expert("elsewhere", probe, classes=("a", "red"), lineage=("photographs",), task="owls"),
+        Expert("elsewhere", probe, classes=("x, A", "Reds"), lineage=("photos",), task="owls"),
         Expert("generic", probe),
     ]
     found = error_matrix([owls, crows, red], experts, jobs=1)
     assert found.own.tolist() == [[True] + [False] * 5, [False] * 6, [False] * 6]
     assert found.overlap.tolist() == [
-        [True, True, False, False, False, False],
+        [True, True, False, False, True, False],
         [False, True, False, False, False, False],
-        [False, False, True, False, False, False],
+        [False, False, True, False, True, False],
     ]
 
 

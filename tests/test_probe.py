@@ -1,11 +1,13 @@
 """Probes: features and heads against torchvision's own networks."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import save_file
 from torchvision import models
 
-import t2v
+from t2v.errors import FileError, InputError
 from t2v.head import Head
 from t2v.probe import load_probe
 
@@ -91,20 +93,44 @@ def test_the_synthetic_probe_comes_with_the_package():
 
 
 def test_bad_probes(tmp_path):
-    with pytest.raises(t2v.InputError, match="unknown probe 'resnet19'"):
+    with pytest.raises(InputError, match="unknown probe 'resnet19'"):
         load_probe("resnet19")
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"\x10\0\0\0\0\0\0\0{}")
-    with pytest.raises(t2v.FileError, match="broken.safetensors"):
+    with pytest.raises(FileError, match="broken.safetensors"):
         load_probe("resnet18", weights=broken)
-    with pytest.raises(t2v.FileError, match="nowhere.pth"):
+    with pytest.raises(FileError, match="nowhere.pth"):
         load_probe("resnet18", weights=tmp_path / "nowhere.pth")
     original("resnet18", 32, tmp_path)
-    with pytest.raises(t2v.FileError, match="do not fit resnet34"):
+    with pytest.raises(FileError, match="do not fit resnet34"):
         load_probe("resnet34", weights=tmp_path / "resnet18.safetensors")
     if not torch.cuda.is_available():
-        with pytest.raises(t2v.InputError, match="device 'cuda'"):
+        with pytest.raises(InputError, match="device 'cuda'"):
             load_probe("synthetic", device="cuda")
+
+
+def test_weights_from_before_batches_were_counted(tmp_path):
+    """torchvision's older files: PyTorch itself takes them, too."""
+    state = models.get_model("resnet18", weights=None).state_dict()
+    old = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    torch.save(old, tmp_path / "old.pth")
+    save_file(state, tmp_path / "new.safetensors")
+    probes = [load_probe("resnet18", tmp_path / f) for f in ("old.pth", "new.safetensors")]
+    image = torch.randint(256, (1, 3, 40, 40), dtype=torch.uint8)
+    first, second = (replace(probe, image_size=40).features(image) for probe in probes)
+    assert torch.equal(first, second)
+
+
+def test_a_checkpoint_is_not_a_state_dict(tmp_path):
+    torch.save({"state_dict": {"w": torch.ones(1)}, "epoch": 3}, tmp_path / "last.pth")
+    with pytest.raises(FileError, match=r"last\.pth: not a state dict: 'state_dict'"):
+        load_probe("resnet18", weights=tmp_path / "last.pth")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there(device):
+    with pytest.raises(InputError, match=f"device '{device}' is not available"):
+        load_probe("synthetic", device=device)
 
 
 def test_weights_folder_of_the_environment(tmp_path, monkeypatch):

@@ -95,6 +95,8 @@ def test_training_that_is_refused_leaves_nothing(tmp_path, probe):
 def test_remove(tmp_path, probe, embedding):
     for name in ("a", "b"):
         zoo.add(tmp_path, name, generic_expert(probe), embedding)
+    (tmp_path / ".a.removed").mkdir()  # of a removal that was killed
+    (tmp_path / ".a.removed" / "rest").touch()
     zoo.remove(tmp_path, "a")
     assert names(tmp_path) == ["b"]
     with pytest.raises(InputError, match="no expert 'a'; it has: b"):
