@@ -193,32 +193,36 @@ def rank_agreement(
     rng = np.random.default_rng(seed)
     use = use & (use.sum(1) >= 3)[:, None]
     targets, sources = distance.shape
-    by_target = np.array([_rows(*v) for v in zip(distance, transfer, use, strict=True)])
-    drawn, shuffled = [], []
-    for _ in range(resamples):
-        cell = np.ix_(rng.integers(targets, size=targets), rng.integers(sources, size=sources))
-        drawn.append(_mean_rows(distance[cell], transfer[cell], use[cell]))
-        order = rng.permutation(sources)
-        shuffled.append(_mean_rows(distance[:, order], transfer, use & use[:, order]))
+    by_target = _correlations(distance, transfer, use)
+    row = rng.integers(targets, size=(resamples, targets, 1))
+    column = rng.integers(sources, size=(resamples, 1, sources))
+    drawn = _mean(_correlations(distance[row, column], transfer[row, column], use[row, column]))
+    order = rng.permuted(np.tile(np.arange(sources), (resamples, 1)), axis=1)
+    moved = distance[:, order].swapaxes(0, 1), use[:, order].swapaxes(0, 1)  # [resamples, T, M]
+    shuffled = _mean(_correlations(moved[0], transfer, use & moved[1]))
     value = float(np.nanmean(by_target))
     low, high = np.nanquantile(drawn, [0.025, 0.975])
     p = (1 + np.sum(np.abs(shuffled) >= abs(value) - 1e-12)) / (resamples + 1)
     return Agreement(value, float(low), float(high), float(p), by_target)
 
 
-def _mean_rows(distance: Array, transfer: Array, use: NDArray[np.bool_]) -> float:
-    found = [_rows(*v) for v in zip(distance, transfer, use, strict=True)]
-    return float(np.nanmean(found)) if np.isfinite(found).any() else 0.0
+def _mean(correlations: Array) -> Array:
+    """Over targets, where there is a correlation; 0 where there is none."""
+    there = np.isfinite(correlations)
+    return np.where(there, correlations, 0).sum(-1) / np.maximum(there.sum(-1), 1)
 
 
-def _rows(x: Array, y: Array, use: NDArray[np.bool_]) -> float:
-    """Spearman's correlation; NaN where one side is constant, or nothing is there."""
-    if use.sum() < 2:
-        return np.nan
-    a, b = (rankdata(v[use]) for v in (x, y))
-    a, b = a - a.mean(), b - b.mean()
-    below = np.sqrt((a @ a) * (b @ b))
-    return a @ b / below if below > 0 else np.nan
+def _correlations(x: Array, y: Array, use: NDArray[np.bool_]) -> Array:
+    """Spearman's, along the last axis; NaN where one side is constant, or nothing is there."""
+    count = np.maximum(use.sum(-1, keepdims=True), 1)
+
+    def ranks(values: Array) -> Array:
+        ranked = rankdata(np.where(use, values, np.inf), axis=-1)  # what does not count is last
+        return np.where(use, ranked - np.where(use, ranked, 0).sum(-1, keepdims=True) / count, 0)
+
+    a, b = ranks(x), ranks(y)
+    below = np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+    return np.divide((a * b).sum(-1), below, out=np.full(below.shape, np.nan), where=below > 1e-9)
 
 
 def _drawn(task: Task, count: int, seed: int) -> Tensor:
