@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 from chapters import ROOT, BuildError, Run, run_chapters
-from pages import build_html, fetch, keep, kept_at, lay, photographs, serve
+from pages import PHOTOGRAPHS, build_html, fetch, keep, kept_at, lay, photographs, serve
+from paper_numbers import write_paper_numbers
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,16 +38,22 @@ def main(arguments: list[str] | None = None) -> int:
         if given.serve is not None:
             return serve(run, given.serve)
         prepare_environment(root, given.mirror)
-        if run.library == "real" and not photographs(root):
+        lacking = [name for name in PHOTOGRAPHS if name not in photographs(root)]
+        if run.library == "real" and lacking:
             raise BuildError(
-                "no photographs below data/: give DATA=<folder with archives/ and weights/>, or "
-                "run python -m data_scripts.fetch NAME --to data"
+                f"no photographs of {', '.join(lacking)} below data/: give DATA=<folder with "
+                "archives/ and weights/>, or run python -m data_scripts.fetch NAME --to data"
             )
         if given.chapters and not given.keep:
             raise BuildError("CHAPTERS is for make results: a book needs all of them")
         if given.keep and given.library == "auto":
             raise BuildError("which tables are to be kept? LIBRARY=real or LIBRARY=synthetic")
-        if given.library == "auto" and photographs(root) and run.scale != "smoke":
+        if given.library == "auto" and len(lacking) < len(PHOTOGRAPHS) and run.scale != "smoke":
+            if lacking:
+                raise BuildError(
+                    f"of the photographs, {', '.join(lacking)} are not below data/: fetch them, or "
+                    "build without photographs, LIBRARY=synthetic"
+                )
             beside = Run("real", given.scale, given.seed, given.device, root)
             lay(beside)
             run_chapters(beside)
@@ -56,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"tables kept in {kept_at(run).relative_to(root)}")
             return 0
         run_chapters(run)
+        write_paper_numbers(run)
         build_html(run)
         print(f"the book: {run.out / 'html' / 'index.html'}   (make serve shows it)")
     except BuildError as error:

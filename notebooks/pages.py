@@ -40,9 +40,9 @@ def lay(run: Run) -> None:
     write_whole(run.out / "_config.yml", yaml.safe_dump(config, sort_keys=False))
     fresh = run.root / "_build" / f"real-{run.scale}"
     if run.library != "real" and photographs(run.root) and (fresh / "results").is_dir():
+        # over the kept tables: a run of a few chapters does not hide those of the others
         target = run.out / "book" / "results" / fresh.name
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(fresh / "results", target)
+        shutil.copytree(fresh / "results", target, dirs_exist_ok=True)
     if any("plotly.min.js" in path.read_text() for path in chapters(run.root)):
         import plotly
 

@@ -243,7 +243,7 @@ def test_some_chapters_can_be_run_and_kept_by_themselves(book):
 
 def test_what_cannot_be_built_is_one_line_and_status_1(book, capsys):
     assert build.main(["--root", str(book.root), "--scale", "smoke", "--library", "real"]) == 1
-    assert capsys.readouterr().err.startswith("build: no photographs below data/")
+    assert capsys.readouterr().err.startswith("build: no photographs of cub, tiny")
     assert build.main(["--root", str(book.root), "--mirror", str(book.root / "nowhere")]) == 1
     assert "archives/" in capsys.readouterr().err
     assert build.main(["--root", str(book.root), "--chapters", "01"]) == 1
@@ -353,3 +353,27 @@ def test_minus_signs_reach_prose_and_tables_but_no_code():
     assert page[1].astext() == table.replace("<td>-2", "<td>−2")
     assert page[1]["classes"] == ["output"]  # by which the page finds its tables
     assert "−" not in page[2].astext()
+
+
+def test_a_run_of_one_chapter_on_photographs_hides_no_kept_table(book):
+    kept = book.root / "book" / "results" / "real-smoke"
+    kept.mkdir(parents=True)
+    for name in ("01_a", "02_b"):
+        (kept / f"{name}.csv").write_text("kept\n")
+    for name in pages.PHOTOGRAPHS:
+        (book.root / "data" / name).mkdir(parents=True)
+        (book.root / "data" / name / "index.csv").touch()
+    fresh = book.root / "_build" / "real-smoke" / "results"
+    fresh.mkdir(parents=True)
+    (fresh / "01_a.csv").write_text("fresh\n")
+    pages.lay(book)
+    laid = book.out / "book" / "results" / "real-smoke"
+    assert {p.stem: p.read_text() for p in laid.iterdir()} == {"01_a": "fresh\n", "02_b": "kept\n"}
+
+
+def test_some_photographs_are_not_enough(book, capsys, monkeypatch):
+    (book.root / "data" / "cub").mkdir(parents=True)
+    (book.root / "data" / "cub" / "index.csv").touch()
+    arguments = ["--scale", "laptop", "--root", str(book.root)]
+    assert build.main(arguments) == 1
+    assert "of the photographs, tiny_imagenet, clothing" in capsys.readouterr().err
