@@ -31,4 +31,4 @@ def read_task(path: Path, probe: Probe, name: str | None = None, **draw: int | N
     from t2v.task import Task
 
     read = Task.from_csv if path.suffix == ".csv" else Task.from_folder
-    return read(path, size=probe.image_size, name=name, **draw)
+    return read(path, size=probe.image_size, name=name, progress=True, **draw)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import nn
@@ -23,6 +22,7 @@ from t2v.head import fit_head
 from t2v.probe import Probe
 from t2v.robust import RobustFisher, robust_fisher
 from t2v.task import Task
+from t2v.work import bar
 
 FORMAT = "t2v.embedding/1"
 CHUNK = 256  # images held as floats at a time
@@ -179,7 +179,7 @@ def task2vec(
     generator = torch.Generator().manual_seed(seed)  # the same signs on every device
     per_layer: dict[str, np.ndarray] = {}
     chunks = torch.arange(len(train)).split(CHUNK)
-    for chunk in track(chunks, description=task.name, disable=not progress, transient=True):
+    for chunk in bar(chunks, task.name, len(chunks), progress):
         images = probe.preprocess(train.subset(chunk).images)
         of_chunk = filter_fisher(
             network,

@@ -25,6 +25,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from t2v.errors import FileError, InputError
+from t2v.work import bar
 
 PIXEL_LIMIT = 50_000_000
 """Larger images are skipped: decoded, 50 megapixels are 150 MB, several at a time."""
@@ -46,6 +47,7 @@ def load_images(
     *,
     tolerance: float = 0.01,
     workers: int | None = None,
+    progress: bool = False,
 ) -> tuple[torch.Tensor | list[torch.Tensor], list[Skipped]]:
     """Decode images into memory, in the order given, without those that cannot be used.
 
@@ -55,6 +57,7 @@ def load_images(
             square is kept. `None` keeps every image as it is.
         tolerance: share of unusable images above which loading stops.
         workers: decoding threads; default: one per core, at most eight.
+        progress: show a progress bar.
 
     Returns:
         The images, uint8 `[M, 3, size, size]` (with `size=None` and images of different sizes: a
@@ -71,7 +74,8 @@ def load_images(
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
         # our own limit is lower and is reported; Pillow's warning would only repeat it
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        found = list(pool.map(lambda path: _decode(path, size), paths))
+        decoded = pool.map(lambda path: _decode(path, size), paths)
+        found = list(bar(decoded, "reading images", len(paths), progress))
     skipped = [
         Skipped(i, str(path), what)
         for i, (path, what) in enumerate(zip(paths, found, strict=True))

@@ -150,6 +150,7 @@ class Task:
         *,
         max_images: int | None = None,
         seed: int = 0,
+        progress: bool = False,
     ) -> Task:
         """A folder with one sub-folder of pictures per class.
 
@@ -159,6 +160,7 @@ class Task:
             name: default: the folder's name.
             max_images: read at most so many, drawn evenly over the classes; default: all.
             seed: of that draw.
+            progress: show a progress bar while they are read.
 
         Raises:
             FileError: if the folder cannot be read.
@@ -167,7 +169,9 @@ class Task:
         from t2v import images
 
         files = images.scan_folder(path)
-        return cls._from_files(name or Path(path).resolve().name, files, size, max_images, seed)
+        return cls._from_files(
+            name or Path(path).resolve().name, files, size, max_images, seed, progress
+        )
 
     @classmethod
     def from_csv(
@@ -178,12 +182,13 @@ class Task:
         *,
         max_images: int | None = None,
         seed: int = 0,
+        progress: bool = False,
     ) -> Task:
         """A CSV with columns `path` (relative to the CSV) and `label`; else as `from_folder`."""
         from t2v import images
 
         files = images.read_csv(path)
-        return cls._from_files(name or Path(path).stem, files, size, max_images, seed)
+        return cls._from_files(name or Path(path).stem, files, size, max_images, seed, progress)
 
     @classmethod
     def _from_files(
@@ -193,6 +198,7 @@ class Task:
         size: int,
         max_images: int | None,
         seed: int,
+        progress: bool,
     ) -> Task:
         from t2v import images
 
@@ -200,7 +206,7 @@ class Task:
         if max_images is not None and max_images < len(paths):
             chosen = _evenly(labels, max_images, seed)
             paths, labels = [paths[i] for i in chosen.tolist()], labels[chosen]
-        pictures, skipped = images.load_images(paths, size)
+        pictures, skipped = images.load_images(paths, size, progress=progress)
         bad = {str(path) for path, *_ in skipped}
         kept = torch.tensor([str(path) not in bad for path in paths])
         return cls(name, pictures, torch.as_tensor(labels)[kept], classes)

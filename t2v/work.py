@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from joblib import Parallel, delayed
+from rich.console import Console
 from rich.progress import track
 from threadpoolctl import threadpool_limits
 
@@ -50,7 +51,14 @@ def in_parallel(
     done = Parallel(jobs, return_as=order, batch_size=1)(
         delayed(_limited)(threads, work, item) for item in items
     )
-    return track(done, what, total=total, disable=not progress, transient=True)
+    return bar(done, what, total, progress)
+
+
+def bar(items: Iterable[Any], what: str, total: int, progress: bool) -> Iterator[Any]:
+    """The items; with progress, under a bar on stderr where somebody is there to see it."""
+    console = Console(stderr=True)
+    seen = progress and (console.is_terminal or console.is_jupyter)
+    return track(items, what, total=total, console=console, disable=not seen, transient=True)
 
 
 def _limited(threads: int, work: Callable[..., Any], item: tuple) -> Any:
