@@ -29,6 +29,7 @@ from t2v.store import memory
 from t2v.task import ImageSource, Task
 from t2v.work import default_jobs, in_parallel
 
+ATTRIBUTES = {"wardrobe", "fashion"}  # roots under which a class is what a garment is like
 BATCH = 2**28  # bytes of float64 features in one batch of classifiers
 
 
@@ -160,8 +161,12 @@ def _overlap(task: Task, expert: Expert) -> bool:
     """A class of the same name; "not X" is no class of anything.
 
     Sets of photographs name one thing in several ways: synonyms are told apart by commas, and
-    neither capitals nor an s at the end count.
+    neither capitals nor an s at the end count. A colour is no fruit: where names are of
+    attributes, they are compared within the set only.
     """
+    roots = {*task.lineage[:1], *expert.lineage[:1]}
+    if len(roots) > 1 and roots & ATTRIBUTES:
+        return False
     return not _names(task.classes).isdisjoint(_names(expert.classes))
 
 

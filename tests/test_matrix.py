@@ -184,7 +184,7 @@ def test_own_and_overlap():
     assert found.overlap.tolist() == [
         [True, True, False, False, True, False],
         [False, True, False, False, False, False],
-        [False, False, True, False, True, False],
+        [False, False, True, False, False, False],  # of garments, names are of attributes
     ]
 
 
