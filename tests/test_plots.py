@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 from t2v import plots  # noqa: E402
-from t2v.errors import InputError  # noqa: E402
+from t2v.errors import FileError, InputError  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +130,7 @@ def test_figure_is_written_whole(tmp_path):
     figure = plt.figure()
     plots.save(figure, tmp_path / "map.png")
     assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
-    with pytest.raises(ValueError):
-        plots.save(figure, tmp_path / "map.nonsense")
+    for wrong, words in (("map.nonsense", "written as"), ("nowhere/map.png", "folder")):
+        with pytest.raises(FileError, match=words):
+            plots.save(figure, tmp_path / wrong)
     assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
