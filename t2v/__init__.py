@@ -9,6 +9,7 @@ numpy-only modules can be used where torch is not installed.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 _HOME = {
@@ -30,23 +31,17 @@ _HOME = {
     "FileError": "errors",
 }
 
-_MODULES = (
-    "classifiers", "distances", "evaluation", "experts", "fisher", "intervals", "libraries",
-    "matrix", "meta_task", "model2vec", "plots", "recommendation", "selection", "store", "tables",
-    "tuning", "zoo",
-)  # fmt: skip
-
 __version__ = "0.1.0"
 __all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"t2v.{name}")
     if name in _HOME:
         return getattr(import_module(f"t2v.{_HOME[name]}"), name)
+    if not name.startswith("_") and find_spec(f"t2v.{name}") is not None:
+        return import_module(f"t2v.{name}")
     raise AttributeError(f"module 't2v' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, *_MODULES})
+    return sorted({*globals(), *_HOME})

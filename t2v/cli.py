@@ -52,9 +52,7 @@ def embed(
     network = load_probe(probe, weights, image_size, device)
     task = read_task(folder, network, max_images=max_images, seed=seed)
     output = output or Path(f"{task.name}.safetensors")
-    embedding = task2vec(
-        task, network, estimator=estimator, seed=seed, max_images=max_images, progress=True
-    )
+    embedding = task2vec(task, network, estimator=estimator, seed=seed, progress=True)
     embedding.save(output)
     spec = embedding.spec
     Console().print(

@@ -141,8 +141,9 @@ def distance_matrix(
         alpha: weight of the distance to the trivial task in `asymmetric`.
         prior: each embedding becomes `fisher + prior * trivial` before anything else, in units of
             its own trivial embedding; `None`: `DEFAULT_PRIOR` (plain arrays are taken as they are).
-        trivial: trivial embedding `[F]` for all, instead of each embedding's own; plain arrays need
-            it in `asymmetric`, in `normalized_cosine` and with a prior.
+        trivial: trivial embedding `[F]` for all, instead of each embedding's own (in `asymmetric`
+            between two lists, for the columns); plain arrays need it in `asymmetric`, in
+            `normalized_cosine` and with a prior.
         layers: only the filters of these layers; `None`: all.
         local_scaling: k; each distance is divided by the geometric mean of the two tasks' distances
             to their k-th nearest task (Zelnik-Manor & Perona 2004; against hubs: Schnitzer et al.

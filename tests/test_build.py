@@ -371,7 +371,7 @@ def test_a_run_of_one_chapter_on_photographs_hides_no_kept_table(book):
     assert {p.stem: p.read_text() for p in laid.iterdir()} == {"01_a": "fresh\n", "02_b": "kept\n"}
 
 
-def test_some_photographs_are_not_enough(book, capsys, monkeypatch):
+def test_some_photographs_are_not_enough(book, capsys):
     (book.root / "data" / "cub").mkdir(parents=True)
     (book.root / "data" / "cub" / "index.csv").touch()
     arguments = ["--scale", "laptop", "--root", str(book.root)]

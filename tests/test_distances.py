@@ -116,8 +116,22 @@ def test_asymmetric_rows_are_targets_and_columns_sources(fisher):
 
 def test_one_asymmetric_distance_is_that_of_the_matrix_with_the_prior_too(fisher):
     target, source = (embedded(row, trivial=row[::-1] + 1) for row in fisher[:2])
-    one = distances.asymmetric(source, target, source.trivial)
-    assert one == pytest.approx(distance_matrix([target], [source], "asymmetric")[0, 0], abs=CLOSE)
+    a, b = (e.fisher + distances.DEFAULT_PRIOR * e.trivial for e in (source, target))
+    wanted = naive_symmetric(a, b) - distances.ALPHA * naive_symmetric(a, source.trivial)
+    assert distances.asymmetric(source, target, source.trivial) == pytest.approx(wanted, abs=CLOSE)
+    one = distance_matrix([target], [source], "asymmetric")[0, 0]
+    assert one == pytest.approx(wanted, abs=CLOSE)
+
+
+@pytest.mark.parametrize("estimator", ["robust", "domain-mean", "domain-second"])
+def test_other_kinds_of_embedding_are_refused(fisher, estimator):
+    plain = embedded(fisher[0], spec={"estimator": "exact"})
+    assert distance_matrix([plain], [embedded(fisher[1], spec={"estimator": "sketch"})]).shape
+    with pytest.raises(InputError, match="differ in kind"):
+        distance_matrix([plain], [embedded(fisher[1], spec={"estimator": estimator})])
+    with pytest.raises(InputError, match="differ in image_size"):
+        sizes = ({"estimator": "exact", "image_size": size} for size in (96, 224))
+        distance_matrix([embedded(fisher[0], spec=spec) for spec in sizes])
 
 
 def test_asymmetric_takes_each_sources_own_trivial_embedding(fisher):
