@@ -337,17 +337,16 @@ def _batch_size(
     kept: dict[int, Tensor] = {}
     shapes: list[tuple[nn.Conv2d, Tensor, torch.Size]] = []
 
-    def keep(tensor: Tensor) -> Tensor:
+    def keep(tensor: Tensor) -> None:  # returned, the graph would hold itself, weights and all
         if (where := tensor.untyped_storage().data_ptr()) not in own:
             kept[where] = tensor
-        return tensor
 
     handles = [
         conv.register_forward_hook(lambda m, i, o: shapes.append((m, i[0].detach(), o.shape)))
         for conv in convs.values()
     ]
     try:
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda nothing: nothing):
             # a root for the graph: no parameter asks for a gradient
             logits = _checked(network(image.clone().requires_grad_()), 0, 1)
     finally:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import itertools
 import math
+import weakref
 
 import pytest
 import torch
@@ -437,6 +439,16 @@ def test_cuda_agrees_with_the_definition(name):
         for net in (network, network.cpu())
     ]
     assert relative_error(*sketches) < 1e-6  # the same signs on both devices
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_nothing_of_the_network_stays_behind(batch_size):
+    network = conv_then(nn.BatchNorm2d(4).eval(), nn.ReLU())
+    filter_fisher(network, IMAGES, batch_size=batch_size)
+    weight = weakref.ref(network[0].weight)
+    del network
+    gc.collect()
+    assert weight() is None
 
 
 def test_a_head_beyond_doubt_gives_zeros_not_nans():

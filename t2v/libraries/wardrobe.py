@@ -19,7 +19,7 @@ from t2v.task import Task
 # Per scale: training images, held-out images, groups, and values of each group that become tasks.
 SCALES = {
     "smoke": (180, 90, 4, 3),
-    "laptop": (1000, 400, 7, 6),
+    "laptop": (500, 400, 7, 6),
     "paper": (8000, 2000, 7, 6),
 }
 SIZE = 48  # pixels, those of the probe `synthetic`

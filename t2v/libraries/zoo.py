@@ -62,7 +62,7 @@ SIZES = {
 SCHEDULES = {
     "synthetic": {
         "smoke": {"steps": 20, "lr": 0.03},
-        "laptop": {"steps": 250, "lr": 0.1},
+        "laptop": {"steps": 150, "lr": 0.1},
         "paper": {"steps": 4000, "lr": 0.1},
     },
     "real": {
