@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from t2v import evaluation, load_library, load_probe, tables
 from t2v.distances import DEFAULT_PRIOR, distance_matrix
 from t2v.evaluation import same_group_rate as same_group
+from t2v.probe import Probe
+from t2v.provenance import device_name
 from t2v.store import embed_tasks, held_out_errors
 
 # claim: (what must hold, in words; the level its mean over seeds must reach)
@@ -32,9 +33,10 @@ CLAIMS = {
 }
 
 
-def measure(seed: int, scale: str, priors: list[float]) -> Iterator[tuple[str, float, float]]:
+def measure(
+    seed: int, scale: str, probe: Probe, priors: list[float]
+) -> Iterator[tuple[str, float, float]]:
     """Each claim, the prior of the distance, and its value in the world of one seed."""
-    probe = load_probe("synthetic")
     parts, errors = {}, {}
     for name in ("phylogeny", "aviary", "wardrobe"):
         library = load_library(name, scale, seed)
@@ -63,26 +65,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[100, 101, 102, 103, 104])
     parser.add_argument("--scale", default="laptop")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--priors", type=float, nargs="+", default=[DEFAULT_PRIOR])
     parser.add_argument("--out", type=Path, help="table to write (.csv)")
     arguments = parser.parse_args()
+    probe = load_probe("synthetic", device=arguments.device)
     frames, seconds, done = [], 0.0, set()
     if arguments.out and arguments.out.exists():
         frames = [tables.read(arguments.out)]
-        seconds = frames[0].attrs["provenance"]["seconds"]
+        before = frames[0].attrs["provenance"]
+        if before["scale"] != arguments.scale:
+            parser.error(f"{arguments.out} is of scale {before['scale']}")
+        seconds = before["seconds"]
         by_seed = frames[0].groupby("seed").prior
         done = {seed for seed, priors in by_seed if set(arguments.priors) <= set(priors)}
     for seed in arguments.seeds:
         if seed in done:
             continue
         started, rows = time.time(), []
-        for claim, prior, value in measure(seed, arguments.scale, arguments.priors):
+        for claim, prior, value in measure(seed, arguments.scale, probe, arguments.priors):
             rows.append([seed, claim, value, CLAIMS[claim][1], prior])
             print(f"seed {seed}  {claim:24} prior {prior:<5g} {value:6.3f}", flush=True)
         frames.append(pd.DataFrame(rows, columns=["seed", "claim", "value", "level", "prior"]))
         seconds += time.time() - started
         if arguments.out:
-            keep(pd.concat(frames, ignore_index=True), arguments.out, seconds)
+            rows = pd.concat(frames, ignore_index=True)
+            keep(rows, arguments.out, seconds, arguments.scale, device_name(probe.device))
     told(pd.concat(frames, ignore_index=True))
 
 
@@ -98,7 +106,7 @@ def told(frame: pd.DataFrame) -> None:
         )
 
 
-def keep(frame: pd.DataFrame, path: Path, seconds: float) -> None:
+def keep(frame: pd.DataFrame, path: Path, seconds: float, scale: str, device: str) -> None:
     """Writes the rows of all seeds so far."""
     tables.write(
         frame,
@@ -116,7 +124,8 @@ def keep(frame: pd.DataFrame, path: Path, seconds: float) -> None:
         limits="synthetic worlds; the probe was trained on worlds of other seeds",
         seed=sorted({int(seed) for seed in frame.seed}),
         seconds=seconds,
-        device=f"cpu, {torch.get_num_threads()} threads",
+        device=device,
+        scale=scale,
     )
 
 

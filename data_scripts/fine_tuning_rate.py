@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from t2v import evaluation, load_library, load_probe, tables
 from t2v.experts import Schedule
+from t2v.probe import Probe
+from t2v.provenance import device_name
 from t2v.tuning import fewer, largest_tasks, tuned_errors
 
 RATES = (0.003, 0.01, 0.03)
@@ -33,9 +34,8 @@ COLUMNS = {
 }
 
 
-def measure(seed: int, scale: str, draws: int) -> pd.DataFrame:
+def measure(seed: int, scale: str, probe: Probe, draws: int) -> pd.DataFrame:
     """A row for each rate."""
-    probe = load_probe("synthetic")
     four = largest_tasks(load_library("synthetic", scale, seed).tasks)
     parts = [fewer(task, n, seed + r) for r in range(draws) for task in four for n in COUNTS[scale]]
     errors = {}
@@ -57,11 +57,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seed", type=int, default=1, help="of the world, not one of a chapter's")
     parser.add_argument("--scale", default="laptop", choices=list(COUNTS))
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--out", type=Path, help="table to write (.csv)")
     arguments = parser.parse_args()
-    started = time.time()
-    frame = measure(arguments.seed, arguments.scale, arguments.draws)
+    started, probe = time.time(), load_probe("synthetic", device=arguments.device)
+    frame = measure(arguments.seed, arguments.scale, probe, arguments.draws)
     print(frame.to_string(index=False, float_format="{:.4f}".format))
     print(f"best: {frame.rate[int(np.argmin(frame.ratio))]}")
     if arguments.out:
@@ -72,7 +73,7 @@ def main() -> None:
             limits="one world, four tasks, the generic network as the start",
             seed=arguments.seed,
             seconds=time.time() - started,
-            device=f"cpu, {torch.get_num_threads()} threads",
+            device=device_name(probe.device),
             scale=arguments.scale,
         )
 

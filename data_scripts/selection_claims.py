@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from t2v import evaluation, load_library, load_probe, tables
 from t2v.evaluation import best_errors
@@ -24,6 +23,8 @@ from t2v.libraries import zoo
 from t2v.matrix import error_matrix
 from t2v.meta_task import counterparts
 from t2v.model2vec import LearntModels
+from t2v.probe import Probe
+from t2v.provenance import device_name
 from t2v.selection import (
     BruteForce,
     Chance,
@@ -67,9 +68,8 @@ COLUMNS = {
 }
 
 
-def measure(seed: int, scale: str) -> Iterator[dict[str, Any]]:
+def measure(seed: int, scale: str, probe: Probe) -> Iterator[dict[str, Any]]:
     """The rows of one world: every strategy on both meta-tasks, with overlap and without."""
-    probe = load_probe("synthetic")
     tasks = load_library("synthetic", scale, seed).tasks
     courses = zoo.expert_tasks("synthetic", scale, seed)
     schedule = Schedule(**zoo.SCHEDULES["synthetic"][scale])
@@ -120,8 +120,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[200, 201, 202, 203, 204])
     parser.add_argument("--scale", default="laptop")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--out", type=Path, help="table to write (.csv)")
     arguments = parser.parse_args()
+    probe = load_probe("synthetic", device=arguments.device)
+    device = device_name(probe.device)
     frames, seconds = [], 0.0
     if arguments.out and arguments.out.exists():
         there = tables.read(arguments.out)
@@ -133,15 +136,17 @@ def main() -> None:
         if seed in done:
             continue
         started = time.time()
-        frames.append(pd.DataFrame(list(measure(seed, arguments.scale)), columns=list(COLUMNS)))
+        rows = list(measure(seed, arguments.scale, probe))
+        frames.append(pd.DataFrame(rows, columns=list(COLUMNS)))
         seconds += time.time() - started
         print(f"seed {seed}: {time.time() - started:.0f} s\n{told(frames[-1])}", flush=True)
         if arguments.out:
-            keep(pd.concat(frames, ignore_index=True), arguments.out, arguments.scale, seconds)
+            rows = pd.concat(frames, ignore_index=True)
+            keep(rows, arguments.out, arguments.scale, seconds, device)
     print(f"\nall seeds\n{told(pd.concat(frames))}")
 
 
-def keep(frame: pd.DataFrame, path: Path, scale: str, seconds: float) -> None:
+def keep(frame: pd.DataFrame, path: Path, scale: str, seconds: float, device: str) -> None:
     """Writes the rows of all seeds so far."""
     tables.write(
         frame,
@@ -150,7 +155,7 @@ def keep(frame: pd.DataFrame, path: Path, scale: str, seconds: float) -> None:
         limits="synthetic worlds; the probe was trained on worlds of other seeds",
         seed=sorted({int(seed) for seed in frame.seed}),
         seconds=seconds,
-        device=f"cpu, {torch.get_num_threads()} threads",
+        device=device,
         scale=scale,
     )
 

@@ -6,8 +6,17 @@ import json
 import os
 from pathlib import Path
 
+import torch
+
 from t2v.libraries import Library
 from t2v.probe import Probe
+
+
+def device_name(device: torch.device) -> str:
+    """What a table says of the machine: the GPU's name, or the number of threads of the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu, {torch.get_num_threads()} threads"
 
 
 def inputs_of(library: Library, probe: Probe) -> list[dict[str, str]]:
