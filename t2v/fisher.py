@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from t2v.errors import InputError
+from t2v.precision import full_precision
 from t2v.row_norms import RowNorms, kept_bytes, shared_row_norms
 
 ESTIMATORS = ("exact", "sketch", "sample")
@@ -89,7 +90,7 @@ def filter_fisher(
         name: torch.zeros(conv.out_channels, dtype=torch.float64) for name, conv in convs.items()
     }
     draws = None
-    with _frozen(network), torch.inference_mode(False), torch.enable_grad():
+    with _frozen(network), full_precision(), torch.inference_mode(False), torch.enable_grad():
         if batch_size is None:
             batch_size = _batch_size(network, convs, images[:1].to(parameter), estimator, passes)
         for start in range(0, len(images), batch_size):

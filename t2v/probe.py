@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from t2v.errors import FileError, InputError
 from t2v.head import Head
+from t2v.precision import full_precision
 from t2v.task import ImageSource
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -93,6 +94,7 @@ class Probe:
         return pixels.div_(255).sub_(mean).div_(std)
 
     @torch.no_grad()
+    @full_precision()
     def features(self, images: Tensor | ImageSource, batch_size: int | None = None) -> Tensor:
         """The input of the head for each image.
 

@@ -31,7 +31,8 @@ from torch.nn import functional
 
 # Largest temporary in bytes; more images are worked off in pieces (which also keeps them in cache).
 WORKSPACE = 32 * 2**20
-# Patches of one image and layer are kept up to so many bytes.
+GPU_WORKSPACE = 2**30  # there small pieces leave most of the machine idle
+# Patches of one image and layer are kept up to so many bytes on the CPU.
 PATCHES_KEPT = 2**20
 
 
@@ -55,7 +56,7 @@ class RowNorms:
         conv, image = self.conv, self._image
         height, width = gradient.shape[-2:]
         kernel = self.kernel or choose(conv, image, height, width, self.uses)
-        step = max(1, WORKSPACE // _temporary(kernel, conv, image, height, width))
+        step = max(1, _workspace(image) // _temporary(kernel, conv, image, height, width))
         parts = []
         for start in range(0, len(image), step):
             a, d = image[start : start + step], gradient[start : start + step]
@@ -83,7 +84,7 @@ def shared_row_norms(calls: Sequence[tuple[nn.Conv2d, Tensor, Tensor]]) -> Tenso
     conv, image, _ = calls[0]
     positions = sum(d[0, 0].numel() for _, _, d in calls)
     per_image = conv.weight[0].numel() * (conv.groups * positions + conv.out_channels)
-    step = max(1, WORKSPACE // (per_image * image.element_size()))
+    step = max(1, _workspace(image) // (per_image * image.element_size()))
     parts = []
     for start in range(0, len(image), step):
         piece = slice(start, start + step)
@@ -126,7 +127,11 @@ def kept_bytes(
     side = height * width if kernel == "gram" else conv.weight[0].numel()
     size = conv.groups * height * width * side * image.element_size()
     # patches are soon laid out anew; kept, those of a large image would leave no room for others
-    return size if kernel == "gram" or size <= PATCHES_KEPT else 0
+    return size if kernel == "gram" or image.is_cuda or size <= PATCHES_KEPT else 0
+
+
+def _workspace(image: Tensor) -> int:
+    return GPU_WORKSPACE if image.is_cuda else WORKSPACE
 
 
 def _temporary(kernel: str, conv: nn.Conv2d, image: Tensor, height: int, width: int) -> int:
