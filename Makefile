@@ -22,6 +22,8 @@ export MKL_NUM_THREADS := $(THREADS)
 export OPENBLAS_NUM_THREADS := $(THREADS)
 # a thread that waits sleeps: one that spins is ten times as slow beside other work
 export OMP_WAIT_POLICY := PASSIVE
+# modules are compiled once, not in every process
+unexport PYTHONDONTWRITEBYTECODE
 # freed memory stays for the next batch, instead of going back to the system to be zeroed again
 export MALLOC_MMAP_THRESHOLD_ := 1073741824
 export MALLOC_TRIM_THRESHOLD_ := 268435456
