@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
-from joblib import Memory, Parallel, delayed
+from joblib import Parallel, delayed
 from torch import Tensor
 
 from t2v.errors import InputError
 from t2v.libraries import bodies, habitats
 from t2v.libraries import render as r
+from t2v.libraries.kept import drawn_once
 from t2v.libraries.phylogeny import World, world
 from t2v.libraries.plans import Plan
 from t2v.task import Task
@@ -228,8 +225,8 @@ def tasks(
         task_individuals(here, node, n, max(test, 2 * len(here.species(node))), style)
         for node, n in zip(nodes, train, strict=True)
     ]
-    kept = _memory().cache(_photograph_all, ignore=["parts"])
-    images = kept((scale, here.seed, style, tuple(nodes), tuple(train), test, _version()), parts)
+    key = (scale, here.seed, style, tuple(nodes), tuple(train), test)
+    images = drawn_once(_photograph_all, key, _SOURCES, parts)
     out, at = [], 0
     for node, (who, labels, held_out) in zip(nodes, parts, strict=True):
         lineage = here.tree.lineage(node)
@@ -248,27 +245,14 @@ def tasks(
     return out
 
 
-def _photograph_all(key: tuple, parts: list) -> np.ndarray:
+def _photograph_all(key: tuple, given: list) -> np.ndarray:
     """All images of a library, ``[N, 3, 48, 48]``, one thread per core."""
-    everyone = [who for who, _, _ in parts]
+    everyone = [who for who, _, _ in given]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the threads below share the work out in larger pieces
     images = Parallel(n_jobs=-1, prefer="threads")(delayed(photograph)(who) for who in everyone)
     torch.set_num_threads(threads)
     return torch.cat(images).numpy()
-
-
-def _memory() -> Memory:
-    return Memory(os.environ.get("T2V_CACHE", Path(".cache") / "t2v"), verbose=0)
-
-
-@cache
-def _version() -> str:
-    """sha256 of the sources that decide the pictures."""
-    digest = hashlib.sha256()
-    for name in _SOURCES:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
-    return digest.hexdigest()
 
 
 def portraits(here: World, species: list[int], size: int = 96, scene: bool = False) -> Tensor:

@@ -7,6 +7,8 @@ neckline. The cloth on it (colour, pattern, material) is in `t2v.libraries.cloth
 
 from __future__ import annotations
 
+import joblib
+import numpy as np
 import torch
 from joblib import Parallel, delayed
 from torch import Tensor
@@ -14,6 +16,7 @@ from torch import Tensor
 from t2v.libraries import cloth
 from t2v.libraries import render as r
 from t2v.libraries.attributes import Garments
+from t2v.libraries.kept import drawn_once
 
 # Per category: hem (y), half-width there, half-width at the waist, zoom, y of the middle.
 CUT = {
@@ -35,6 +38,8 @@ SLEEVE = {
 SHOULDER, CROTCH = -0.62, 0.36  # y
 CHUNK = 32  # garments drawn at once: their fields stay in the cache
 
+_SOURCES = ("shapes", "render", "cloth", "garments", "attributes")  # decide the pictures
+
 
 def draw_garments(garments: Garments, size: int = 48) -> Tensor:
     """Photographs of garments.
@@ -54,6 +59,17 @@ def draw_garments(garments: Garments, size: int = 48) -> Tensor:
     finally:
         torch.set_num_threads(threads)
     return torch.cat(pictures)
+
+
+def kept_garments(garments: Garments, size: int = 48) -> Tensor:
+    """What `draw_garments` gives, drawn once and kept under `T2V_CACHE`."""
+    worn = {name: values.numpy() for name, values in garments.values.items()}
+    key = (joblib.hash((worn, garments.nuisances.numpy())), size)
+    return torch.from_numpy(drawn_once(_draw_all, key, _SOURCES, garments))
+
+
+def _draw_all(key: tuple, given: Garments) -> np.ndarray:
+    return draw_garments(given, key[1]).numpy()
 
 
 def _draw(g: Garments, size: int) -> Tensor:

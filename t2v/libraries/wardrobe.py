@@ -13,7 +13,7 @@ import torch
 
 from t2v.libraries import Library
 from t2v.libraries.attributes import ATTRIBUTES, Garments, sample_garments
-from t2v.libraries.garments import draw_garments
+from t2v.libraries.garments import kept_garments
 from t2v.task import Task
 
 # Per scale: training images, held-out images, groups, and values of each group that become tasks.
@@ -42,7 +42,7 @@ def load(
     """
     train, held_out, groups, values = SCALES[scale]
     garments = wardrobe_garments(train, held_out, seed)
-    images = draw_garments(garments, SIZE)
+    images = kept_garments(garments, SIZE)
     test = torch.arange(train + held_out) >= train
     chosen = {group: ATTRIBUTES[group][:values] for group in list(ATTRIBUTES)[:groups]}
     tasks = [

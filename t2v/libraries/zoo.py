@@ -24,7 +24,7 @@ import torch
 from t2v.errors import InputError
 from t2v.libraries import creatures, load_library, photographs
 from t2v.libraries.attributes import ATTRIBUTES
-from t2v.libraries.garments import draw_garments
+from t2v.libraries.garments import kept_garments
 from t2v.libraries.phylogeny import World, world
 from t2v.libraries.wardrobe import SCALES as WARDROBES
 from t2v.libraries.wardrobe import wardrobe_garments
@@ -136,7 +136,7 @@ def _groups(size: Size, scale: str, seed: int) -> list[Task]:
     """Garments by one attribute group after the other, the same pictures for all."""
     values = WARDROBES[scale][3]
     garments = wardrobe_garments(size.images, 1, seed + APART).take(slice(0, size.images))
-    images = draw_garments(garments)
+    images = kept_garments(garments)
     found = []
     for group in list(ATTRIBUTES)[: size.groups]:
         names = ATTRIBUTES[group][:values]
