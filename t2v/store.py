@@ -20,7 +20,10 @@ from t2v.task import Task
 from t2v.work import default_jobs, in_parallel
 
 # what decides the values of an embedding: a change in one of these makes kept ones stale
-_SOURCES = ("embedding", "fisher", "head", "logistic", "probe", "robust", "row_norms", "networks")
+_SOURCES = (
+    *("embedding", "fisher", "head", "logistic", "probe", "robust", "row_norms", "networks"),
+    "precision",
+)
 
 
 def memory() -> Memory:

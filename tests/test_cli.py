@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from t2v import Embedding, cli
+from t2v import Embedding, cli, images, work
 
 
 class Done:
@@ -75,6 +75,22 @@ def test_embed_writes_an_embedding_and_says_so(t2v, folder):
         "embed", "pets", "-o", "few.safetensors", "--probe", "synthetic", "--max-images", 6
     )  # fmt: skip
     assert done.code == 0 and "few.safetensors: 6 images, 2 classes" in done.out
+
+
+def test_max_images_opens_no_more_pictures_than_it_uses(t2v, monkeypatch):
+    opened, decode = [], images._decode
+    monkeypatch.setattr(
+        images, "_decode", lambda path, size: opened.append(path) or decode(path, size)
+    )
+    done = t2v("embed", "pets", "-o", "six.safetensors", "--probe", "synthetic", "--max-images", 6)
+    assert done.code == 0 and len(opened) == 6
+
+
+def test_bars_leave_the_output_to_the_results(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes it for a terminal
+    assert list(work.bar(range(3), "counting", 3, progress=True)) == [0, 1, 2]
+    shown = capsys.readouterr()
+    assert shown.out == "" and "counting" in shown.err
 
 
 def test_distances_as_table_json_and_picture(t2v, folder):
