@@ -193,8 +193,8 @@ def main() -> None:
             given.out,
             columns=COLUMNS,
             limits="One machine and one network (random weights, 10 classes, float32). On one CPU "
-            "thread seconds are processor time; other programs ran beside it and share its caches. On "
-            "a GPU convolutions without TF32.",
+            "thread seconds are processor time; other programs ran beside it and share its caches. "
+            "On a GPU convolutions without TF32.",
             seed=1,
             seconds=time.perf_counter() - start,
             device=f"{name}, {given.threads} thread(s)" if device.type == "cpu" else name,
