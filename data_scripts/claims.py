@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from t2v import evaluation, load_library, load_probe, tables
 from t2v.distances import DEFAULT_PRIOR, distance_matrix
+from t2v.errors import InputError
 from t2v.evaluation import same_group_rate as same_group
 from t2v.probe import Probe
 from t2v.provenance import device_name
@@ -70,14 +71,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="table to write (.csv)")
     arguments = parser.parse_args()
     probe = load_probe("synthetic", device=arguments.device)
+    made = {"scale": arguments.scale, "device": device_name(probe.device), "probe": probe.sha256}
     frames, seconds, done = [], 0.0, set()
-    if arguments.out and arguments.out.exists():
-        frames = [tables.read(arguments.out)]
-        before = frames[0].attrs["provenance"]
-        if before["scale"] != arguments.scale:
-            parser.error(f"{arguments.out} is of scale {before['scale']}")
-        seconds = before["seconds"]
-        by_seed = frames[0].groupby("seed").prior
+    try:
+        there = tables.read_to_continue(arguments.out, **made) if arguments.out else None
+    except InputError as error:
+        parser.error(str(error))
+    if there is not None:
+        frames, seconds = [there], there.attrs["provenance"]["seconds"]
+        by_seed = there.groupby("seed").prior
         done = {seed for seed, priors in by_seed if set(arguments.priors) <= set(priors)}
     for seed in arguments.seeds:
         if seed in done:
@@ -90,7 +92,7 @@ def main() -> None:
         seconds += time.time() - started
         if arguments.out:
             rows = pd.concat(frames, ignore_index=True)
-            keep(rows, arguments.out, seconds, arguments.scale, device_name(probe.device))
+            keep(rows, arguments.out, seconds, made)
     told(pd.concat(frames, ignore_index=True))
 
 
@@ -106,7 +108,7 @@ def told(frame: pd.DataFrame) -> None:
         )
 
 
-def keep(frame: pd.DataFrame, path: Path, seconds: float, scale: str, device: str) -> None:
+def keep(frame: pd.DataFrame, path: Path, seconds: float, made: Mapping[str, str]) -> None:
     """Writes the rows of all seeds so far."""
     tables.write(
         frame,
@@ -124,8 +126,7 @@ def keep(frame: pd.DataFrame, path: Path, seconds: float, scale: str, device: st
         limits="synthetic worlds; the probe was trained on worlds of other seeds",
         seed=sorted({int(seed) for seed in frame.seed}),
         seconds=seconds,
-        device=device,
-        scale=scale,
+        **made,
     )
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from t2v import evaluation, load_library, load_probe, tables
+from t2v.errors import InputError
 from t2v.evaluation import best_errors
 from t2v.experts import Schedule, generic_expert, train_experts
 from t2v.libraries import zoo
@@ -124,12 +125,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="table to write (.csv)")
     arguments = parser.parse_args()
     probe = load_probe("synthetic", device=arguments.device)
-    device = device_name(probe.device)
+    made = {"scale": arguments.scale, "device": device_name(probe.device), "probe": probe.sha256}
     frames, seconds = [], 0.0
-    if arguments.out and arguments.out.exists():
-        there = tables.read(arguments.out)
-        if there.attrs["provenance"]["scale"] != arguments.scale:
-            parser.error(f"{arguments.out} is of scale {there.attrs['provenance']['scale']}")
+    try:
+        there = tables.read_to_continue(arguments.out, **made) if arguments.out else None
+    except InputError as error:
+        parser.error(str(error))
+    if there is not None:
         frames, seconds = [there], there.attrs["provenance"]["seconds"]
     done = {seed for frame in frames for seed in frame.seed}
     for seed in arguments.seeds:
@@ -142,11 +144,11 @@ def main() -> None:
         print(f"seed {seed}: {time.time() - started:.0f} s\n{told(frames[-1])}", flush=True)
         if arguments.out:
             rows = pd.concat(frames, ignore_index=True)
-            keep(rows, arguments.out, arguments.scale, seconds, device)
+            keep(rows, arguments.out, seconds, made)
     print(f"\nall seeds\n{told(pd.concat(frames))}")
 
 
-def keep(frame: pd.DataFrame, path: Path, scale: str, seconds: float, device: str) -> None:
+def keep(frame: pd.DataFrame, path: Path, seconds: float, made: Mapping[str, str]) -> None:
     """Writes the rows of all seeds so far."""
     tables.write(
         frame,
@@ -155,8 +157,7 @@ def keep(frame: pd.DataFrame, path: Path, scale: str, seconds: float, device: st
         limits="synthetic worlds; the probe was trained on worlds of other seeds",
         seed=sorted({int(seed) for seed in frame.seed}),
         seconds=seconds,
-        device=device,
-        scale=scale,
+        **made,
     )
 
 

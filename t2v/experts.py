@@ -269,7 +269,7 @@ def _checkpoint_of(path: Path) -> Path:
 def _key(task: Task, probe: Probe, schedule: Schedule, seed: int) -> str:
     """sha256 of what decides an expert's weights: task, probe, schedule, seed, sources."""
     what = (task.fingerprint, probe.sha256, probe.image_size, schedule, seed)
-    return sources("training", "head", "logistic", "networks", "probe", what=what)
+    return sources("training", "head", "logistic", "networks", "precision", "probe", what=what)
 
 
 def sources(*names: str, what: Any = ()) -> str:

@@ -106,7 +106,7 @@ def error_matrix(
         _check(task)
     jobs = jobs or default_jobs(*map(_device, experts))
     keys = [[(task.fingerprint, identity(expert)) for expert in experts] for task in tasks]
-    code = sources("classifiers", "hog", "logistic", "matrix", "networks", "probe")
+    code = sources("classifiers", "hog", "logistic", "matrix", "networks", "precision", "probe")
     with closing(_Cells(store or Path(memory().location) / "cells.sqlite", code)) as cells:
         known = cells.read()
         missing = {

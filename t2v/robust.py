@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from t2v.errors import InputError
 from t2v.fisher import _check, _convolutions, _frozen
+from t2v.precision import full_precision
 
 NOISES = ("local", "flipout")
 
@@ -46,6 +47,7 @@ class RobustFisher(dict[str, Tensor]):
         self.prior, self.beta, self.objective = prior, beta, objective
 
 
+@full_precision()
 def robust_fisher(
     network: nn.Module,
     images: Tensor,

@@ -27,7 +27,10 @@ from t2v.task import Task
 from t2v.work import default_jobs, in_parallel
 
 Array = NDArray[np.float64]
-_CODE = ("classifiers", "experts", "head", "logistic", "networks", "probe", "training", "tuning")
+_CODE = (
+    *("classifiers", "experts", "head", "logistic", "networks", "precision", "probe"),
+    *("training", "tuning"),
+)
 
 
 def fewer(task: Task, count: int, seed: int = 0) -> Task:

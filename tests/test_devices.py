@@ -38,8 +38,9 @@ def on_both(tmp_path, monkeypatch):
 
 
 def one_image(tasks):
-    """What a single held-out image counts, at most: one on the border may turn."""
-    return 1 / min(int(torch.bincount(task.held_out.labels).min()) for task in tasks)
+    """What one held-out image counts in a balanced error, at most: one on the border may turn."""
+    fewest = [int(torch.bincount(task.held_out.labels).min()) for task in tasks]
+    return max(1 / (n * task.num_classes) for n, task in zip(fewest, tasks, strict=True)) + 1e-6
 
 
 @pytest.mark.parametrize("options", [{}, {"passes": 2, "estimator": "sketch"}, {"domain": "mean"}])
@@ -96,4 +97,4 @@ def test_cells_and_fine_tuning_are_the_same(tasks, on_both):
 
     (cells, tuned), (cells_there, tuned_there) = on_both(errors)
     np.testing.assert_allclose(cells, cells_there, atol=one_image(tasks))
-    np.testing.assert_allclose(tuned, tuned_there, atol=2 * one_image(tasks[:1]))
+    np.testing.assert_allclose(tuned, tuned_there, atol=3 * one_image(tasks[:1]))

@@ -99,14 +99,14 @@ def small(seed=0, classes=4, sharpness=3.0):
 # ------------------------------------------------------------------------- the definition
 
 
-def tolerance(dtype=torch.float64, device="cuda"):
+def tolerance(name, dtype=torch.float64, device="cuda"):
     """Of the seven digits of float32, deep networks leave three or four.
 
-    In float64 PyTorch's CUDA kernels for hardswish and hardsigmoid have a sixth in float32.
+    PyTorch's CUDA kernels of hardswish and hardsigmoid compute 1/6 in float32, also for float64.
     """
-    if torch.device(device).type == "cuda":
-        return {torch.float64: 1e-4, torch.float32: 3e-3}[dtype]
-    return {torch.float64: 1e-6, torch.float32: 1e-3}[dtype]
+    if dtype == torch.float32:
+        return 1e-3 if torch.device(device).type == "cpu" else 3e-3
+    return 1e-4 if torch.device(device).type == "cuda" and name == "mobilenet_v3" else 1e-6
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -114,7 +114,7 @@ def test_exact_is_the_definition(name, device, dtype):
     network, images = build(name)
     expected = brute_force_fisher(network, images)
     found = filter_fisher(network.to(device, dtype), images.to(dtype))
-    assert relative_error(found, expected) < tolerance(dtype, device)
+    assert relative_error(found, expected) < tolerance(name, dtype, device)
     assert sum(float(value.sum()) for value in expected.values()) > 0
 
 
@@ -442,12 +442,12 @@ def test_the_bad_image_is_named():
 def test_cuda_agrees_with_the_definition(name):
     network, images = build(name)
     expected = brute_force_fisher(network, images)
-    assert relative_error(filter_fisher(network.cuda(), images), expected) < tolerance()
+    assert relative_error(filter_fisher(network.cuda(), images), expected) < tolerance(name)
     sketches = [
         filter_fisher(net, images, estimator="sketch", generator=torch.Generator().manual_seed(0))
         for net in (network, network.cpu())
     ]
-    assert relative_error(*sketches) < tolerance()  # the same signs on both devices
+    assert relative_error(*sketches) < tolerance(name)  # the same signs on both devices
 
 
 @pytest.mark.parametrize("batch_size", [None, 2])

@@ -149,3 +149,13 @@ def test_the_command_is_the_module_that_ran(tmp_path):
     note = json.loads((tmp_path / "x.json").read_text())
     assert note["command"] == "python -m maker --seed 1"
     assert str(tmp_path) not in json.dumps(note)
+
+
+def test_a_table_is_continued_only_as_it_was_made(frame, tmp_path):
+    path = tmp_path / "rows.csv"
+    assert tables.read_to_continue(path, scale="smoke") is None
+    tables.write(frame, path, columns=COLUMNS, limits="none", scale="smoke", probe="abc")
+    assert len(tables.read_to_continue(path, scale="smoke", probe="abc")) == 2
+    for made in ({"scale": "laptop"}, {"scale": "smoke", "probe": "xyz"}, {"weights": "abc"}):
+        with pytest.raises(InputError, match=r"rows\.csv cannot be continued.*, not"):
+            tables.read_to_continue(path, **made)

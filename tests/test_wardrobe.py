@@ -11,7 +11,7 @@ import torch
 from t2v.errors import InputError
 from t2v.libraries import load_library
 from t2v.libraries.attributes import ATTRIBUTES, Garments, sample_garments
-from t2v.libraries.garments import draw_garments
+from t2v.libraries.garments import draw_garments, kept_garments
 from t2v.libraries.wardrobe import wardrobe_garments
 
 
@@ -93,11 +93,28 @@ def test_groups_have_enough_values_for_a_map():
     assert len({value for values in ATTRIBUTES.values() for value in values}) == 38
 
 
-def test_seed_decides(wardrobe):
+def test_seed_decides(wardrobe, tmp_path, monkeypatch):
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path))  # drawn again, not read again
     again, other = load_library("wardrobe", "smoke", 3), load_library("wardrobe", "smoke", 4)
     assert again.tasks[5].fingerprint == wardrobe.tasks[5].fingerprint
     assert not torch.equal(other.tasks[5].labels, wardrobe.tasks[5].labels)
     assert (other.tasks[0].images != wardrobe.tasks[0].images).float().mean() > 0.9
+
+
+def test_kept_garments_are_those_drawn(tmp_path, monkeypatch):
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path))
+    worn = [wardrobe_garments(5, 2, seed) for seed in (0, 1)]
+    for size in (48, 24):
+        for garments_of_seed in worn:
+            drawn = draw_garments(garments_of_seed, size)
+            assert torch.equal(kept_garments(garments_of_seed, size), drawn)  # drawn
+            with monkeypatch.context() as patch:
+                patch.setattr("t2v.libraries.garments.draw_garments", None)
+                assert torch.equal(kept_garments(garments_of_seed, size), drawn)  # read
+    monkeypatch.setattr("t2v.libraries.garments._SOURCES", ("garments",))  # other sources
+    monkeypatch.setattr("t2v.libraries.garments.draw_garments", None)
+    with pytest.raises(TypeError):
+        kept_garments(worn[0])
 
 
 def test_unknown_scale_is_refused():

@@ -71,7 +71,8 @@ SCHEDULES = {
         "paper": {"steps": 9375, "batch_size": 64, "lr": 0.001},
     },
 }
-"""Arguments of `t2v.experts.Schedule`, tried on world 0; of photographs at `paper`: the paper's."""
+"""Arguments of `t2v.experts.Schedule`: rates tried on world 0, steps as many as there is time for;
+of photographs at `paper`: the paper's."""
 
 IMAGES = {"smoke": 60, "laptop": 2500, "paper": None}
 """At most so many photographs of a broad task."""

@@ -11,6 +11,7 @@ import argparse
 import os
 import tempfile
 import time
+from unittest import mock
 
 import joblib
 import numpy as np
@@ -89,8 +90,7 @@ def main() -> None:
 
 def timed(tasks: list[Task], probe: Probe) -> tuple[float, list[Embedding]]:
     """Seconds of a second call, after one on few images has started processes and kernels."""
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ["T2V_CACHE"] = cache
+    with tempfile.TemporaryDirectory() as cache, mock.patch.dict(os.environ, T2V_CACHE=cache):
         embed_tasks(tasks, probe, max_images=16)
         start = time.perf_counter()
         found = embed_tasks(tasks, probe)
