@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -64,12 +62,4 @@ def bar(items: Iterable[Any], what: str, total: int, progress: bool) -> Iterator
 def _limited(threads: int, work: Callable[..., Any], item: tuple) -> Any:
     torch.set_num_threads(threads)
     with threadpool_limits(threads):
-        result = work(*item)
-    _give_back()
-    return result
-
-
-def _give_back() -> None:
-    """Returns freed memory to the system: joblib ends a process that has grown by 300 MB."""
-    with contextlib.suppress(OSError, AttributeError):  # glibc only
-        ctypes.CDLL(None).malloc_trim(0)
+        return work(*item)
