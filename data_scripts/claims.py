@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from data_scripts.worlds import continued
 from t2v import evaluation, load_library, load_probe, tables
 from t2v.distances import DEFAULT_PRIOR, distance_matrix
-from t2v.errors import InputError
 from t2v.evaluation import same_group_rate as same_group
 from t2v.probe import Probe
 from t2v.provenance import device_name
@@ -72,15 +72,9 @@ def main() -> None:
     arguments = parser.parse_args()
     probe = load_probe("synthetic", device=arguments.device)
     made = {"scale": arguments.scale, "device": device_name(probe.device), "probe": probe.sha256}
-    frames, seconds, done = [], 0.0, set()
-    try:
-        there = tables.read_to_continue(arguments.out, **made) if arguments.out else None
-    except InputError as error:
-        parser.error(str(error))
-    if there is not None:
-        frames, seconds = [there], there.attrs["provenance"]["seconds"]
-        by_seed = there.groupby("seed").prior
-        done = {seed for seed, priors in by_seed if set(arguments.priors) <= set(priors)}
+    frames, seconds = continued(parser, arguments.out, made)
+    by_seed = [pair for frame in frames for pair in frame.groupby("seed").prior]
+    done = {seed for seed, priors in by_seed if set(arguments.priors) <= set(priors)}
     for seed in arguments.seeds:
         if seed in done:
             continue

@@ -16,8 +16,8 @@ from typing import Any
 
 import pandas as pd
 
+from data_scripts.worlds import continued
 from t2v import evaluation, load_library, load_probe, tables
-from t2v.errors import InputError
 from t2v.evaluation import best_errors
 from t2v.experts import Schedule, generic_expert, train_experts
 from t2v.libraries import zoo
@@ -126,13 +126,7 @@ def main() -> None:
     arguments = parser.parse_args()
     probe = load_probe("synthetic", device=arguments.device)
     made = {"scale": arguments.scale, "device": device_name(probe.device), "probe": probe.sha256}
-    frames, seconds = [], 0.0
-    try:
-        there = tables.read_to_continue(arguments.out, **made) if arguments.out else None
-    except InputError as error:
-        parser.error(str(error))
-    if there is not None:
-        frames, seconds = [there], there.attrs["provenance"]["seconds"]
+    frames, seconds = continued(parser, arguments.out, made)
     done = {seed for frame in frames for seed in frame.seed}
     for seed in arguments.seeds:
         if seed in done:

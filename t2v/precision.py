@@ -13,7 +13,7 @@ def full_precision() -> Iterator[None]:
     """Convolutions inside keep all bits of float32; also a decorator.
 
     On a GPU PyTorch rounds their factors to TF32, ten bits of mantissa, unless it is told not to:
-    single entries of an embedding then differ from the CPU's by up to a tenth of their layer's mean
+    single entries of an embedding then differ from the CPU's by up to .05 of their layer's mean
     (36 tasks, the embedded probe, an H200: `tests/benchmarks/devices.py` without this).
     """
     settings = {"benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}

@@ -126,27 +126,6 @@ def read(path: str | Path) -> pd.DataFrame:
     return frame
 
 
-def read_to_continue(path: str | Path, **made: Any) -> pd.DataFrame | None:
-    """A table to which rows are added: the one at this path, None if there is none yet.
-
-    Args:
-        path: of the `.csv`.
-        **made: what its sidecar must say, because new rows are made so.
-
-    Raises:
-        InputError: naming what the sidecar says otherwise.
-        FileError: as `read`.
-    """
-    if not Path(path).exists():
-        return None
-    frame = read(path)
-    there = frame.attrs["provenance"]
-    differs = [f"{k} {there.get(k)}, not {v}" for k, v in made.items() if there.get(k) != v]
-    if differs:
-        raise InputError(f"{path} cannot be continued, it was made with {'; '.join(differs)}")
-    return frame
-
-
 def as_markdown(path: str | Path, title: str) -> str:
     """A kept table for a page: title, rows and limits, or one line that says it is not there.
 

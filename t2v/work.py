@@ -73,8 +73,8 @@ def _limited(threads: int, work: Callable[..., Any], item: tuple) -> Any:
     return result
 
 
-def _give_back(most: int = 200 * 2**20) -> None:
-    """Returns freed memory to the system where the process has grown by that many bytes.
+def _give_back() -> None:
+    """Returns freed memory to the system where the process has grown by 200 MB.
 
     joblib ends one that has grown by 300 MB. To do it after every item would be slow: the next one
     gets its pages back zeroed.
@@ -84,5 +84,5 @@ def _give_back(most: int = 200 * 2**20) -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         size = pages * os.sysconf("SC_PAGE_SIZE")
         _at_first = _at_first or size
-        if size > _at_first + most:
+        if size > _at_first + 200e6:
             ctypes.CDLL(None).malloc_trim(0)

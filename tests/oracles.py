@@ -23,7 +23,7 @@ def brute_force_fisher(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
             for name, gradient in zip(convs, gradients, strict=True):
                 if gradient is not None:
                     squares = gradient.detach().square().flatten(1).mean(1)
-                    total[name] += value.detach().exp() * squares
+                    total[name] += (value.detach().exp() * squares).cpu()
     return {name: value / len(images) for name, value in total.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_scripts.worlds import continued
 from t2v import tables
 from t2v.errors import FileError, InputError
 
@@ -151,11 +153,14 @@ def test_the_command_is_the_module_that_ran(tmp_path):
     assert str(tmp_path) not in json.dumps(note)
 
 
-def test_a_table_is_continued_only_as_it_was_made(frame, tmp_path):
-    path = tmp_path / "rows.csv"
-    assert tables.read_to_continue(path, scale="smoke") is None
-    tables.write(frame, path, columns=COLUMNS, limits="none", scale="smoke", probe="abc")
-    assert len(tables.read_to_continue(path, scale="smoke", probe="abc")) == 2
-    for made in ({"scale": "laptop"}, {"scale": "smoke", "probe": "xyz"}, {"weights": "abc"}):
-        with pytest.raises(InputError, match=r"rows\.csv cannot be continued.*, not"):
-            tables.read_to_continue(path, **made)
+def test_a_table_is_continued_only_as_it_was_made(frame, tmp_path, capsys):
+    path, parser = tmp_path / "rows.csv", argparse.ArgumentParser()
+    assert continued(parser, path, {"scale": "smoke"}) == continued(parser, None, {}) == ([], 0.0)
+    more = {"scale": "smoke", "probe": "abc"}
+    tables.write(frame, path, columns=COLUMNS, limits="none", seconds=3, **more)
+    (rows,), seconds = continued(parser, path, more)
+    assert (len(rows), seconds) == (2, 3.0)
+    for made in ({"scale": "laptop"}, more | {"probe": "xyz"}, {"weights": "abc"}):
+        with pytest.raises(SystemExit):
+            continued(parser, path, made)
+        assert "rows.csv cannot be continued, it was made with" in capsys.readouterr().err

@@ -24,7 +24,6 @@ from t2v.provenance import device_name
 from t2v.store import embed_tasks
 
 COLUMNS = {
-    "probe": {"unit": "", "meaning": "network, and side of the images in pixels"},
     "device": {"unit": "", "meaning": "where it ran"},
     "tasks": {"unit": "tasks", "meaning": "embedded"},
     "images": {"unit": "images", "meaning": "of all tasks"},
@@ -54,34 +53,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--library", default="phylogeny")
     parser.add_argument("--scale", default="laptop")
-    parser.add_argument("--data", help="folder of the photographs")
-    parser.add_argument("--probes", nargs="+", default=["synthetic"], help="NAME or NAME=WEIGHTS")
-    parser.add_argument("--image-size", type=int)
     parser.add_argument("--out", help="a .csv; its sidecar goes beside it")
     given = parser.parse_args()
     started, rows = time.perf_counter(), []
-    tasks = load_library(given.library, given.scale, 0, given.data).tasks
-    images = sum(len(task.train) for task in tasks)
-    for probe in given.probes:
-        name, _, weights = probe.partition("=")
-        reference = None
-        for device in ("cpu", "cuda"):
-            loaded = load_probe(name, weights or None, image_size=given.image_size, device=device)
-            seconds, found = timed(tasks, loaded)
-            reference = reference or found
-            where = device_name(loaded.device)
-            if device == "cpu":
-                where = f"cpu, {joblib.cpu_count()} cores"
-            about = {"probe": f"{name}, {loaded.image_size} px", "device": where}
-            about |= {"tasks": len(tasks), "images": images, "seconds": round(seconds, 2)}
-            rows.append(about | compared(found, reference))
-            print(rows[-1], flush=True)
+    tasks = load_library(given.library, given.scale).tasks
+    images, reference = sum(len(task.train) for task in tasks), None
+    for device in ("cpu", "cuda"):
+        seconds, found = timed(tasks, load_probe("synthetic", device=device))
+        reference = reference or found
+        where = f"cpu, {joblib.cpu_count()} cores"
+        if device == "cuda":
+            where = device_name(torch.device(device))
+        about = {"device": where, "tasks": len(tasks), "images": images}
+        rows.append(about | {"seconds": round(seconds, 2)} | compared(found, reference))
+        print(rows[-1], flush=True)
     if given.out:
         tables.write(
             pd.DataFrame(rows),
             given.out,
             columns=COLUMNS,
-            limits=f"One machine; library {given.library} at {given.scale}, float32.",
+            limits=f"One machine; the probe synthetic, {given.library} at {given.scale}, float32.",
             seed=0,
             seconds=time.perf_counter() - started,
             device=device_name(torch.device("cuda")),
