@@ -26,6 +26,7 @@ from t2v.work import bar
 
 FORMAT = "t2v.embedding/1"
 CHUNK = 256  # images held as floats at a time
+MOMENTS = ("mean", "second")  # of a domain embedding
 ESTIMATORS = ("auto", "exact", "sketch", "sample", "robust")
 
 
@@ -227,14 +228,24 @@ def domain2vec(
         moment: "mean", E[φ], as in Fig. 1; "second", the diagonal of E[φφᵀ], as in Sect. 2.2 and on
             the slides.
         batch_size: images at once; default: by a memory budget.
+
+    Raises:
+        InputError: for another moment.
     """
-    if moment not in ("mean", "second"):
+    if moment not in MOMENTS:
         raise InputError(f"moment must be 'mean' or 'second'; got {moment!r}")
+    return domain_moments(task, probe, batch_size)[moment]
+
+
+def domain_moments(task: Task, probe: Probe, batch_size: int | None = None) -> dict[str, Embedding]:
+    """Both domain embeddings, "mean" and "second", from one pass over the images."""
     train = task.train
     features = probe.features(train.images, batch_size).double()
-    values = features.mean(0) if moment == "mean" else features.square().mean(0)
-    spec = {"estimator": f"domain-{moment}", "classes": task.num_classes}
-    return _embedding(task, train, probe, {"features": values.numpy()}, spec)
+    found = {}
+    for moment, values in zip(MOMENTS, (features.mean(0), features.square().mean(0)), strict=True):
+        spec = {"estimator": f"domain-{moment}", "classes": task.num_classes}
+        found[moment] = _embedding(task, train, probe, {"features": values.numpy()}, spec)
+    return found
 
 
 def _embedding(

@@ -13,7 +13,8 @@ from typing import Any
 from joblib import Memory
 from torch import Tensor
 
-from t2v.embedding import Embedding, domain2vec, task2vec
+from t2v.embedding import MOMENTS, Embedding, domain_moments, task2vec
+from t2v.errors import InputError
 from t2v.head import fit_head
 from t2v.probe import Probe
 from t2v.task import Task
@@ -64,14 +65,19 @@ def embed_tasks(
         jobs: processes; default: one per core on the CPU, one on a GPU.
         progress: show a progress bar.
         options: of `task2vec` or `domain2vec`.
+
+    Raises:
+        InputError: for another moment than these two.
     """
-    how, tasks = (domain, tuple(sorted(options.items()))), list(tasks)
+    how, tasks = (tuple(sorted(options.items())),), list(tasks)
     if domain is None:
         return _each(_embed, how, tasks, probe, jobs, progress)
+    if domain not in MOMENTS:
+        raise InputError(f"domain must be 'mean' or 'second'; got {domain!r}")
     # tasks that ask different things of the same images have one domain embedding
     sets = {_training_images(task): task for task in tasks}
-    found = _each(_embed, how, list(sets.values()), probe, jobs, progress)
-    of_set = dict(zip(sets, found, strict=True))
+    found = _each(_embed_domain, how, list(sets.values()), probe, jobs, progress)
+    of_set = {key: moments[domain] for key, moments in zip(sets, found, strict=True)}
     return [_of_task(of_set[_training_images(task)], task) for task in tasks]
 
 
@@ -157,10 +163,13 @@ def _each(
 
 
 def _embed(key: tuple, task: Task, probe: Probe) -> Embedding:
-    _, domain, options, *_ = key
-    if domain is not None:
-        return domain2vec(task, probe, domain, **dict(options))
+    _, options, *_ = key
     return task2vec(task, probe, **dict(options))
+
+
+def _embed_domain(key: tuple, task: Task, probe: Probe) -> dict[str, Embedding]:
+    _, options, *_ = key
+    return domain_moments(task, probe, **dict(options))
 
 
 def _held_out_error(key: tuple, task: Task, probe: Probe, features: Tensor) -> float:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from t2v import domain2vec, fit_head, store, task2vec
+from t2v import InputError, domain2vec, fit_head, store, task2vec
+from t2v.embedding import domain_moments
 from tests.small import small_probe, small_task
 
 
@@ -60,22 +61,28 @@ def test_processes_give_the_same_as_one(tmp_path, monkeypatch):
 def test_domain_embeddings_are_computed_once_for_the_same_images(monkeypatch):
     calls = []
 
-    def counting(task, probe, moment):
+    def counting(task, probe):
         calls.append(task.name)
-        return domain2vec(task, probe, moment)
+        return domain_moments(task, probe)
 
-    monkeypatch.setattr(store, "domain2vec", counting)
+    monkeypatch.setattr(store, "domain_moments", counting)
     task, probe = small_task("red"), small_probe()
     asked = replace(task, name="blue", labels=task.labels % 2, classes=["a", "b"], group="colour")
     split = replace(task, name="split", test=task.test.roll(1))
     tasks = [task, asked, split, small_task("other", seed=1)]
-    found = store.embed_tasks(tasks, probe, jobs=1, domain="second")
-    assert len(calls) == 3
-    for embedding, one in zip(found, tasks, strict=True):
-        alone = domain2vec(one, probe, "second")
-        np.testing.assert_array_equal(embedding.fisher, alone.fisher)
-        assert (embedding.name, embedding.group) == (one.name, one.group)
-        assert embedding.spec == alone.spec
+    for moment in ("second", "mean"):
+        found = store.embed_tasks(tasks, probe, jobs=1, domain=moment)
+        for embedding, one in zip(found, tasks, strict=True):
+            alone = domain2vec(one, probe, moment)
+            np.testing.assert_array_equal(embedding.fisher, alone.fisher)
+            assert (embedding.name, embedding.group) == (one.name, one.group)
+            assert embedding.spec == alone.spec
+    assert len(calls) == 3  # both moments from one pass over each set of images
+
+
+def test_another_moment_is_refused():
+    with pytest.raises(InputError, match="domain must be 'mean' or 'second'; got 'third'"):
+        store.embed_tasks([small_task()], small_probe(), domain="third")
 
 
 def test_held_out_errors_are_those_of_the_tasks_own_heads():
