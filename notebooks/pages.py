@@ -203,6 +203,7 @@ def keep(run: Run, chapter: Path) -> Path:
         note["command"] = command_of(run)
         note["chapter"] = str(chapter.relative_to(run.root))
         note["seconds"] = note.get("seconds") or stamp["seconds"]
+        note["seed"] = run.seed if note.get("seed") is None else note["seed"]
         kept[table.name] = table.read_text()
         kept[table.with_suffix(".json").name] = json.dumps(note, indent=1, ensure_ascii=False)
     target.mkdir(parents=True, exist_ok=True)

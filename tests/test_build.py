@@ -222,7 +222,7 @@ def test_kept_tables_replace_older_ones_and_say_how_they_were_made(book):
     note = json.loads((target / "02_b.json").read_text())
     assert note["command"] == "make results LIBRARY=synthetic SCALE=smoke"
     assert note["chapter"] == "notebooks/02_b.ipynb" and note["limits"] == "none"
-    assert note["seconds"] >= 0
+    assert note["seconds"] >= 0 and note["seed"] == book.seed
 
 
 def test_some_chapters_can_be_run_and_kept_by_themselves(book):
