@@ -105,6 +105,14 @@ def test_near_and_good_together_beat_either_alone():
     assert learnt < cost(TaskBlind(), meta)
 
 
+@pytest.mark.parametrize(("gain", "epochs"), [(1.3, 0), (1.4, 2)])
+def test_it_learns_where_a_paired_test_at_five_percent_says_so(gain, epochs):
+    # four differences, gain ± 1: their mean's standard error is 1/√3, and Student's table has
+    # 2.353 for three degrees of freedom, so the gain must be more than 1.359
+    better = -(gain + np.array([-1.0, 1, -1, 1]))
+    assert model2vec._epochs(np.array([np.zeros(4), better / 2, better])) == epochs
+
+
 def test_where_experts_are_equally_good_it_stays_with_the_distance():
     meta, _ = planted(seed=2, quality=0.0, near=0.5, tasks=14)
     assert cost(LearntModels(), meta) <= cost(Nearest("asymmetric"), meta) + 0.02

@@ -11,12 +11,13 @@ import torch
 from t2v.work import default_jobs, in_parallel
 
 GROWN = """
+import os
 import torch
 from pathlib import Path
 from t2v.work import in_parallel
 
 def resident():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 def grow(megabytes):
     pieces = [torch.ones(250_000) for _ in range(megabytes)]  # 1 MB each
