@@ -46,8 +46,6 @@ __all__ = [
     "taxonomic_curve",
 ]
 
-EQUAL = 1e-9  # errors that differ by less are the same number of mistakes
-
 Array = NDArray[np.float64]
 
 
@@ -168,14 +166,10 @@ def relative_error_increase(
 def rank_of_pick(
     errors: ArrayLike, picks: ArrayLike, eligible: ArrayLike | None = None
 ) -> NDArray[np.intp]:
-    """1 + the number of eligible experts that are better than the pick, by task `[T]`.
-
-    Better by more than rounding (`EQUAL`): means over classes, summed in another order, differ in
-    their last digit where the mistakes are the same.
-    """
+    """1 + the number of eligible experts that are better than the pick, by task `[T]`."""
     chosen = errors_of(errors, picks, eligible)
     errors, eligible = _checked(errors, eligible)
-    return 1 + np.sum(eligible & (errors < chosen[:, None] - EQUAL), axis=1)
+    return 1 + np.sum(eligible & (errors < chosen[:, None]), axis=1)
 
 
 def nearest_eligible(distance: ArrayLike, eligible: ArrayLike | None = None) -> NDArray[np.intp]:

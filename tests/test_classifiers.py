@@ -1,12 +1,14 @@
 """Batched classifiers: against sklearn to convergence, one by one or together, and their errors."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
 from t2v import InputError, fit_head
-from t2v.classifiers import WEIGHT_DECAY, fit_classifiers
+from t2v.classifiers import WEIGHT_DECAY, Classifiers, fit_classifiers
 
 
 def problems(count=4, images=60, dimension=12, classes=3, seed=0):
@@ -58,7 +60,9 @@ def test_objective_is_that_of_the_head(classes):
     head = fit_head(features[0], labels, weight_decay=WEIGHT_DECAY)
     # the head is rounded to float32
     np.testing.assert_allclose(ours.weight[0], head.weight, atol=1e-6 * head.weight.abs().max())
-    assert ours.errors(features, labels).item() == head.error(features[0], labels)
+    # errors are rounded to 12 decimals
+    expected = head.error(features[0], labels)
+    assert ours.errors(features, labels).item() == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_problem_does_not_depend_on_its_batch():
@@ -86,7 +90,19 @@ def test_errors_are_class_balanced_on_other_images():
     wrong = (guess != labels[100:]).numpy()
     expected = np.mean([wrong[labels[100:] == k].mean() for k in range(3)])
     found = fitted.errors(features[:, 100:], labels[100:])
-    assert found.shape == (4,) and found[1].item() == pytest.approx(expected, abs=1e-15)
+    assert found.shape == (4,) and found[1].item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_same_mistakes_in_other_classes_are_the_same_error():
+    orders = list(permutations([1, 3, 5]))  # of 7 images of each of 3 classes
+    assert len({sum(wrong / 7 for wrong in order) / 3 for order in orders}) > 1  # by rounding
+    labels = torch.arange(3).repeat_interleave(7)
+    within = torch.arange(7).repeat(3)
+    said = torch.stack([(labels + (within < torch.tensor(order)[labels])) % 3 for order in orders])
+    reader = torch.eye(3, dtype=torch.float64).expand(len(orders), 3, 3)
+    fitted = Classifiers(reader, torch.zeros(len(orders), 3), torch.zeros(len(orders)))
+    found = fitted.errors(torch.eye(3)[said], labels)
+    assert found.unique().tolist() == [pytest.approx(9 / 21, abs=1e-12)]
 
 
 def test_constant_features_have_the_error_of_chance():

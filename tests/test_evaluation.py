@@ -102,14 +102,6 @@ def test_bad_input_is_named(call, words):
         assert word in str(raised.value)
 
 
-def test_errors_that_differ_by_rounding_are_equal():
-    third = np.float64(1) / 3
-    errors = np.array([[third, np.nextafter(third, 0), third + 1e-3]])
-    assert third != errors[0, 1]
-    assert ev.rank_of_pick(errors, [0]).tolist() == [1]
-    assert ev.rank_of_pick(errors, [2]).tolist() == [3]
-
-
 def test_rank_of_pick_counts_better_experts():
     errors = np.array([[0.1, 0.2, 0.2, 0.3]] * 3)
     assert ev.rank_of_pick(errors, [0, 2, 3]).tolist() == [1, 2, 4]

@@ -67,7 +67,7 @@ SCHEDULES = {
     },
     "real": {
         "smoke": {"steps": 4, "batch_size": 16, "lr": 0.003},
-        "laptop": {"steps": 200, "batch_size": 32, "lr": 0.01},
+        "laptop": {"steps": 150, "batch_size": 32, "lr": 0.01},
         "paper": {"steps": 9375, "batch_size": 64, "lr": 0.001},
     },
 }
