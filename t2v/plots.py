@@ -349,6 +349,19 @@ def picture_grid(
     return figure
 
 
+def no_table(library: str = "", ax: Axes | None = None) -> None:
+    """Says that a kept table is not there, in a panel or in a low figure of its own.
+
+    Args:
+        library: "real" or "synthetic", whose run would make it.
+        ax: the panel.
+    """
+    ax = ax or plt.figure(figsize=(PAGE_WIDTH, 0.6)).subplots()
+    ax.set_axis_off()
+    where = f" in book/results/{library}-laptop: make results LIBRARY={library}" if library else ""
+    ax.text(0.5, 0.5, f"no table is kept{where}", ha="center", transform=ax.transAxes)
+
+
 def save(figure: Figure, path: str | Path) -> None:
     """Writes a figure to a file (.png, .svg, .pdf), whole or not at all.
 

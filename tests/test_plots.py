@@ -50,6 +50,14 @@ def test_no_text_is_below_nine_points():
     assert min(t.get_fontsize() for t in texts) >= 9
 
 
+def test_where_a_table_is_missing_the_figure_says_whose_run_makes_it():
+    plots.no_table("real")
+    panel = plt.figure().subplots()
+    plots.no_table(ax=panel)
+    alone, inside = (plt.figure(n).axes[0].texts[0].get_text() for n in plt.get_fignums()[-2:])
+    assert "LIBRARY=real" in alone and inside == "no table is kept"
+
+
 def test_groups_keep_apart_beyond_the_seven_colours():
     styles = plots.group_styles([f"group {i}" for i in range(19)])
     assert len(set(styles.values())) == 19
