@@ -12,7 +12,7 @@ from torch import nn
 from t2v.errors import InputError
 from t2v.fisher import filter_fisher
 from t2v.robust import closed_form, robust_fisher
-from tests.test_fisher import same, small, state, trained
+from tests.networks import same, small, state, trained
 
 CURVATURE = torch.tensor([1.0, 3.0, 10.0, 30.0], dtype=torch.float64)
 
