@@ -217,16 +217,19 @@ def _running_command() -> str:
 
 
 def commit() -> str | None:
-    """The commit of this checkout, `+` where files differ from it; nothing outside git."""
+    """The commit of this checkout, `+` where files differ from it; nothing outside git.
+
+    Kept tables do not count: a run writes them while it goes on.
+    """
     here = Path(__file__).resolve().parent.parent
     if not (here / ".git").exists():
         return None
-    said = subprocess.run(
-        ["git", "-C", str(here), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
-        capture_output=True,
-        text=True,
-    )
-    return said.stdout.strip() or None
+    git = ["git", "-C", str(here)]
+    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+    differ = [*git, "diff", "--quiet", "HEAD", "--", ".", ":(exclude)book/results"]
+    if head.returncode:
+        return None
+    return head.stdout.strip() + ("+" if subprocess.run(differ).returncode else "")
 
 
 def _versions() -> dict[str, str]:

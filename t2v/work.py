@@ -66,7 +66,7 @@ def bar(items: Iterable[Any], what: str, total: int, progress: bool) -> Iterator
 
 
 def _limited(threads: int, work: Callable[..., Any], item: list) -> Any:
-    """The work; the list is emptied, so that what was sent with the item is free when it is done."""
+    """The work; the list is emptied, for what was sent with the item to be free when it is done."""
     torch.set_num_threads(threads)
     given = tuple(item)
     item.clear()

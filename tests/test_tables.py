@@ -63,6 +63,24 @@ def test_a_table_comes_back_with_its_provenance(frame, tmp_path):
     assert set(note) >= {"command", "commit"}
 
 
+def test_a_changed_file_is_told_with_the_commit_but_not_a_kept_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "__file__", str(tmp_path / "t2v" / "tables.py"))
+    assert tables.commit() is None  # outside git
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    kept = tmp_path / "book" / "results" / "x.csv"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("1")
+    (tmp_path / "code.py").write_text("1")
+    for step in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *step], check=True)
+    whole = tables.commit()
+    assert len(whole) == 40
+    kept.write_text("2")
+    assert tables.commit() == whole
+    (tmp_path / "code.py").write_text("2")
+    assert tables.commit() == whole + "+"
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_numbers_keep_all_their_digits(tmp_path_factory, numbers):
