@@ -155,7 +155,7 @@ def task_map(
     for i, name in (names or {}).items():
         texts.append(_label(ax, points[i], name, INK, "normal"))
     ax.set(xticks=[], yticks=[], title=title)
-    ax.margins(0.06)
+    ax.margins(x=0.06, y=0.12)  # names stand above their dots
     for spine in ax.spines.values():
         spine.set_visible(False)
     spread_labels(ax, texts, points)
@@ -164,6 +164,8 @@ def task_map(
 
 def spread_labels(ax: Axes, texts: Sequence[plt.Text], points: np.ndarray | None = None) -> None:
     """Moves labels, one after the other, to where they cover no other label and few dots.
+
+    They stay inside the panel, if they can: above it is its title.
 
     Args:
         ax: where they are.
@@ -177,6 +179,8 @@ def spread_labels(ax: Axes, texts: Sequence[plt.Text], points: np.ndarray | None
     size = np.array([[box.width, box.height] for box in boxes]).reshape(-1, 2)
     centre = np.array([[box.x0 + box.x1, box.y0 + box.y1] for box in boxes]).reshape(-1, 2) / 2
     inside = ax.get_window_extent()
+    middle = np.array([inside.x0 + inside.x1, inside.y0 + inside.y1]) / 2
+    reach = np.array([inside.width, inside.height]) / 2
     across, up = np.meshgrid(np.linspace(-0.5, 0.5, 5), np.arange(-5, 5.1, 0.25))
     moves = np.stack([across.ravel(), up.ravel()], axis=1)  # in widths and heights of the label
     for i, text in enumerate(texts):
@@ -184,9 +188,7 @@ def spread_labels(ax: Axes, texts: Sequence[plt.Text], points: np.ndarray | None
         cost = np.abs(moves * size[i]).sum(1)
         cost += 4 * size[i, 1] * _covered(places, dots, size[i] / 2 + 0.2 * size[i, 1])
         cost += 1e6 * _covered(places, centre[:i], (size[i] + size[:i]) / 2)
-        cost += 1e3 * (
-            np.abs(places[:, 0] - (inside.x0 + inside.x1) / 2) + size[i, 0] / 2 > inside.width / 2
-        )
+        cost += 1e3 * (np.abs(places - middle) + size[i] / 2 > reach).sum(1)
         goal = places[cost.argmin()]
         shift = (goal - centre[i]) * 72 / figure.dpi
         text.set_position(np.add(text.get_position(), shift))

@@ -75,6 +75,18 @@ def test_every_task_is_on_the_map_and_labels_do_not_overlap():
     assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
 
 
+def test_labels_stay_below_the_title():
+    # all dots at the top: the names would like to stand above them
+    points = np.random.default_rng(0).normal(size=(40, 2)) * [1, 0.02]
+    points[0, 1] = -4
+    ax = plots.task_map(points, [f"group {i % 8}" for i in range(40)], title="What to see")
+    ax.figure.draw_without_rendering()
+    panel = ax.get_window_extent()
+    boxes = [t.get_window_extent() for t in ax.texts]
+    assert max(box.y1 for box in boxes) <= panel.y1 and min(box.y0 for box in boxes) >= panel.y0
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
 def test_labels_stand_clear_of_dots_where_there_is_room():
     x, y = np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 0.3, 4))  # a block, its label within
     points = np.concatenate([np.stack([x.ravel(), y.ravel()], 1), [[0.5, 3.0]]])
