@@ -50,10 +50,10 @@ def in_parallel(
     """
     threads = torch.get_num_threads() if jobs == 1 else 1
     order = "generator" if ordered else "generator_unordered"
-    # an item goes as one argument, a list: joblib's Dask backend puts large ones that are not on
+    # an item goes as one argument, a tuple: joblib's Dask backend puts large ones that are not on
     # a single worker ahead of time, and they are lost with it
     done = Parallel(jobs, return_as=order, batch_size=1)(
-        delayed(_limited)(threads, work, list(item)) for item in items
+        delayed(_limited)(threads, work, item) for item in items
     )
     return bar(done, what, total, progress)
 
@@ -65,14 +65,10 @@ def bar(items: Iterable[Any], what: str, total: int, progress: bool) -> Iterator
     return track(items, what, total=total, console=console, disable=not seen, transient=True)
 
 
-def _limited(threads: int, work: Callable[..., Any], item: list) -> Any:
-    """The work; the list is emptied, for what was sent with the item to be free when it is done."""
+def _limited(threads: int, work: Callable[..., Any], item: tuple) -> Any:
     torch.set_num_threads(threads)
-    given = tuple(item)
-    item.clear()
     with threadpool_limits(threads):
-        result = work(*given)
-    del given
+        result = work(*item)
     _give_back()
     return result
 

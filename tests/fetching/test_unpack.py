@@ -48,7 +48,7 @@ def test_tar_cut_between_two_members(web, publish, tmp_path):
 
 @pytest.mark.parametrize("make", [tar_of, zip_of])
 @pytest.mark.parametrize(
-    "name", ["../ant/0.jpg", "/tmp/ant/0.jpg", "ant/../../0.jpg", "ant\\..\\..\\0.jpg", "C:/0.jpg"]
+    "name", ["../ant/0.jpg", "/ant/0.jpg", "ant/../../0.jpg", "ant\\..\\..\\0.jpg", "C:/0.jpg"]
 )
 def test_path_traversal_is_refused(web, publish, tmp_path, make, name):
     publish(make({**IMAGES, name: b"evil"}), images=None)
