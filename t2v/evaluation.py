@@ -166,7 +166,7 @@ def relative_error_increase(
 def rank_of_pick(
     errors: ArrayLike, picks: ArrayLike, eligible: ArrayLike | None = None
 ) -> NDArray[np.intp]:
-    """1 + the number of eligible experts that are better than the pick, by task `[T]`."""
+    """1 + the number of eligible experts that are strictly better than the pick, by task `[T]`."""
     chosen = errors_of(errors, picks, eligible)
     errors, eligible = _checked(errors, eligible)
     return 1 + np.sum(eligible & (errors < chosen[:, None]), axis=1)
