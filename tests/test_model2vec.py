@@ -92,7 +92,7 @@ def test_quality_is_learnt_where_distance_alone_cannot_see_it():
     assert cost(LearntModels(), meta) < 0.5 * cost(Nearest("asymmetric"), meta)
     model = fitted(meta)
     best = int(np.argmin(model.curve))
-    assert 0 < model.epochs == best
+    assert model2vec.WARM_UP < model.epochs == best
     assert len(model.curve) - 1 == min(best + model2vec.PATIENCE, model2vec.MOST_EPOCHS)
     mean_rank = np.mean([np.argsort(model.rank(task)) for task in meta.tasks], axis=0)
     assert np.corrcoef(mean_rank, badness)[0, 1] > 0.6
@@ -105,12 +105,20 @@ def test_near_and_good_together_beat_either_alone():
     assert learnt < cost(TaskBlind(), meta)
 
 
-@pytest.mark.parametrize(("gain", "epochs"), [(1.3, 0), (1.4, 2)])
-def test_it_learns_where_a_paired_test_at_five_percent_says_so(gain, epochs):
+@pytest.mark.parametrize(("gain", "more"), [(1.3, 0), (1.4, 2)])
+def test_it_learns_more_where_a_paired_test_at_five_percent_says_so(gain, more):
     # four differences, gain ± 1: their mean's standard error is 1/√3, and Student's table has
     # 2.353 for three degrees of freedom, so the gain must be more than 1.359
     better = -(gain + np.array([-1.0, 1, -1, 1]))
-    assert model2vec._epochs(np.array([np.zeros(4), better / 2, better])) == epochs
+    first = [np.zeros(4)] + [np.full(4, -9.0)] * (model2vec.WARM_UP - 1)
+    picked = np.array([*first, np.zeros(4), better / 2, better])
+    assert model2vec._epochs(picked) == model2vec.WARM_UP + more
+
+
+@pytest.mark.parametrize(("without", "epochs"), [(-0.1, 0), (0.0, 8), (0.1, 8)])
+def test_it_learns_nothing_where_held_out_tasks_are_worse_off(without, epochs):
+    first = [np.full(4, without)] + [np.full(4, -9.0)] * (model2vec.WARM_UP - 1)
+    assert model2vec._epochs(np.array([*first, np.zeros(4)])) == epochs
 
 
 def test_where_experts_are_equally_good_it_stays_with_the_distance():
