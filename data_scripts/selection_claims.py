@@ -1,6 +1,6 @@
 """What the paper claims of choosing experts, measured on synthetic worlds of given seeds.
 
-    python -m data_scripts.selection_claims --seeds 300 301 302 303 304 --out FILE.csv
+    python -m data_scripts.selection_claims --seeds 302 303 304 305 306 --out FILE.csv
 
 runs everything for each seed, from drawing the world to the selection table, and writes the rows of
 every seed as soon as they are there; a seed that is in the file already is not run again.
@@ -119,7 +119,7 @@ def told(frame: pd.DataFrame) -> str:
 def main() -> None:
     """Measure, keep after every seed, and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[300, 301, 302, 303, 304])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[302, 303, 304, 305, 306])
     parser.add_argument("--scale", default="laptop")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--out", type=Path, help="table to write (.csv)")

@@ -105,20 +105,35 @@ def test_near_and_good_together_beat_either_alone():
     assert learnt < cost(TaskBlind(), meta)
 
 
-@pytest.mark.parametrize(("gain", "more"), [(1.3, 0), (1.4, 2)])
-def test_it_learns_more_where_a_paired_test_at_five_percent_says_so(gain, more):
-    # four differences, gain ± 1: their mean's standard error is 1/√3, and Student's table has
-    # 2.353 for three degrees of freedom, so the gain must be more than 1.359
-    better = -(gain + np.array([-1.0, 1, -1, 1]))
-    first = [np.zeros(4)] + [np.full(4, -9.0)] * (model2vec.WARM_UP - 1)
-    picked = np.array([*first, np.zeros(4), better / 2, better])
-    assert model2vec._epochs(picked) == model2vec.WARM_UP + more
+def of_gains(first, more):
+    """What four held-out tasks have after 0, 1, ... epochs: a gain ± 1 after `WARM_UP`, then more.
+
+    The mean of four such gains has a standard error of 1/√3, and Student's table for three degrees
+    of freedom has 2.353 at 5% and 4.541 at 1%: surely better is more than 1.359, or 2.622.
+    """
+    scatter = np.array([-1.0, 1, -1, 1])
+    some = -(first + scatter) if first else np.zeros(4)
+    unseen = [np.full(4, -99.0)] * (model2vec.WARM_UP - 1)  # what fewer bring is not looked at
+    return np.array(
+        [np.zeros(4), *unseen, some, some - (more + scatter) / 2, some - more - scatter]
+    )
 
 
-@pytest.mark.parametrize(("without", "epochs"), [(-0.1, 0), (0.0, 8), (0.1, 8)])
-def test_it_learns_nothing_where_held_out_tasks_are_worse_off(without, epochs):
-    first = [np.full(4, without)] + [np.full(4, -9.0)] * (model2vec.WARM_UP - 1)
-    assert model2vec._epochs(np.array([*first, np.zeros(4)])) == epochs
+@pytest.mark.parametrize(
+    ("first", "more", "after"),
+    [
+        (1.3, 0.0, None),  # the first epochs are not surely better than none
+        (1.4, 0.0, 0),
+        (1.4, 2.6, 0),  # nor more than these
+        (1.4, 2.7, 2),
+        (0.0, 2.6, None),
+        (0.0, 2.7, 2),  # the first bring nothing, but more do
+        (-9.0, 0.0, None),
+    ],
+)
+def test_it_learns_what_paired_tests_at_five_and_one_percent_bear_out(first, more, after):
+    expected = 0 if after is None else model2vec.WARM_UP + after
+    assert model2vec._epochs(of_gains(first, more)) == expected
 
 
 def test_where_experts_are_equally_good_it_stays_with_the_distance():
