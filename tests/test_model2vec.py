@@ -106,10 +106,12 @@ def test_near_and_good_together_beat_either_alone():
 
 
 def of_gains(first, more):
-    """What four held-out tasks have after 0, 1, ... epochs: a gain ± 1 after `WARM_UP`, then more.
+    """Standardised errors of four held-out tasks after 0, 1, ... epochs.
 
-    The mean of four such gains has a standard error of 1/√3, and Student's table for three degrees
-    of freedom has 2.353 at 5% and 4.541 at 1%: surely better is more than 1.359, or 2.622.
+    After `WARM_UP` they have gained `first` ± 1 (0: nothing at all), one epoch later half of `more`
+    ± 1 besides, then all of it. The mean of four such gains has a standard error of 1/√3, and
+    Student's table for three degrees of freedom has 2.353 at 5% and 4.541 at 1%: less than none
+    by a test is a gain of more than 1.359, or 2.622.
     """
     scatter = np.array([-1.0, 1, -1, 1])
     some = -(first + scatter) if first else np.zeros(4)
@@ -134,6 +136,22 @@ def of_gains(first, more):
 def test_it_learns_what_paired_tests_at_five_and_one_percent_bear_out(first, more, after):
     expected = 0 if after is None else model2vec.WARM_UP + after
     assert model2vec._epochs(of_gains(first, more)) == expected
+
+
+def test_a_gain_without_scatter_is_no_evidence():
+    picked = np.zeros((model2vec.WARM_UP + 2, 2))
+    picked[model2vec.WARM_UP :] = -1.0
+    assert model2vec._epochs(picked) == 0
+
+
+def test_the_first_epochs_go_at_a_tenth_of_the_rate():
+    meta, _ = planted()
+    last = model2vec.WARM_UP
+    at = [fitted(meta, epochs=n).models for n in (0, 1, last - 1, last, last + 1)]
+    first, small, large = (np.abs(at[k + 1] - at[k]).max() for k in (0, 2, 3))
+    # Adam's first step is its rate, and from one step to the next its size changes little
+    assert first == pytest.approx(0.1 * model2vec.LEARNING_RATE, rel=1e-2)
+    assert large > 5 * small
 
 
 def test_where_experts_are_equally_good_it_stays_with_the_distance():

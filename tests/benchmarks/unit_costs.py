@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.unit_costs --out book/results/benchmarks/unit-costs-cuda.csv
 
-Nothing of the book need be installed, only the module.
+Of the book nothing need be installed, only the module with its plots (`t2v[plots]`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def measured(device: str) -> dict[str, Any]:
 def main() -> None:
     """Print the table, and write it if asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--device", default="cuda", choices=("cpu", "cuda"))
     parser.add_argument("--out", help="a .csv; its sidecar goes beside it")
     given = parser.parse_args()
     started = time.perf_counter()
@@ -71,7 +71,8 @@ def main() -> None:
             given.out,
             columns=COLUMNS,
             limits="One machine, small batches, untrained weights. The counter does not see the "
-            "eigenvectors of a cell. On a GPU convolutions in TF32, torch's default.",
+            "eigenvectors of a cell. On a GPU the convolutions of forward and training step in "
+            "TF32, torch's default, of the embedding in full single precision.",
             seed=0,
             seconds=round(time.perf_counter() - started, 1),
             device=device_name(torch.device(given.device)),
