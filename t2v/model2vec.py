@@ -19,10 +19,8 @@ What the paper leaves open is settled here as follows.
 - *Temperature.* γ starts where the cross entropy of the training tasks is least at $b = 0$, and is
   learnt with the biases (as log γ, so that it stays positive).
 - *How much is learnt.* The paper learns for 81 epochs at a rate of .05, in units that it does not
-  print. In ours one such step is as much as there is to gain where the embeddings of the experts
-  say nearly all: the errors of a few dozen tasks can correct them by some hundredths of a layer
-  mean. So the first `WARM_UP` epochs go at a tenth of that rate (both numbers were chosen on drawn
-  worlds 0 to 6; that a test decides, after worlds 300, 301 and the photographs had been seen).
+  print. In ours the first `WARM_UP` epochs go at a tenth of that rate: both numbers were chosen on
+  drawn worlds 0 to 6, and that a test decides, after worlds 300 and 301 and the photographs.
   Cross-validation among the training tasks decides, by one-sided paired tests on the experts
   picked for tasks held out: these epochs are taken if the mean error is less with them than
   without, at 5%; the best larger number, where it is less still than with what the first test

@@ -110,8 +110,8 @@ def of_gains(first, more):
 
     After `WARM_UP` they have gained `first` ± 1 (0: nothing at all), one epoch later half of `more`
     ± 1 besides, then all of it. The mean of four such gains has a standard error of 1/√3, and
-    Student's table for three degrees of freedom has 2.353 at 5% and 4.541 at 1%: less than none
-    by a test is a gain of more than 1.359, or 2.622.
+    Student's table for three degrees of freedom has 2.353 at 5% and 4.541 at 1%: the tests pass
+    where the gain is more than 1.359, and 2.622.
     """
     scatter = np.array([-1.0, 1, -1, 1])
     some = -(first + scatter) if first else np.zeros(4)

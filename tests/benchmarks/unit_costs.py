@@ -39,7 +39,7 @@ def measured(device: str) -> dict[str, Any]:
     names: dict[str, Any] = {}
     for cell in json.loads(NOTEBOOK.read_text())["cells"]:
         if cell["cell_type"] == "code":
-            exec("".join(cell["source"]), names)  # noqa: S102
+            exec("".join(cell["source"]), names)
             if "parameters" in cell["metadata"].get("tags", ()):
                 names |= {"scale": "paper", "device": device}
         if cell["id"] == LAST:
