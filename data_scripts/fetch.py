@@ -27,10 +27,10 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from data_scripts import unpack
-from data_scripts.download import bring
-from data_scripts.draft import Draft, is_whole, sha256
-from data_scripts.sources import SOURCES, Archive, Source
+from data_scripts.photographs import unpack
+from data_scripts.photographs.download import bring
+from data_scripts.photographs.draft import Draft, is_whole, sha256
+from data_scripts.photographs.sources import SOURCES, Archive, Source
 from t2v.errors import FileError, InputError
 
 Table = dict[str, dict[str, str]]

@@ -15,10 +15,10 @@ import numpy as np
 from sklearn.manifold import TSNE
 
 import t2v
-from t2v import plots
-from t2v.libraries.creatures import portraits
-from t2v.libraries.phylogeny import world
-from t2v.two_layers import spread
+from t2v.book import plots
+from t2v.book.two_layers import spread
+from t2v.libraries.worlds.creatures.evolution import world
+from t2v.libraries.worlds.creatures.pictures import portraits
 
 ASPECT = 2.1  # width by height
 TILE = 0.135  # of a creature, in heights of the picture

@@ -13,9 +13,9 @@ import os
 import sys
 from pathlib import Path
 
-from chapters import ROOT, BuildError, Run, run_chapters
-from pages import PHOTOGRAPHS, build_html, fetch, keep, kept_at, lay, photographs, serve
-from paper_numbers import write_paper_numbers
+from builder.chapters import ROOT, BuildError, Run, run_chapters
+from builder.pages import PHOTOGRAPHS, build_html, fetch, keep, kept_at, lay, photographs, serve
+from builder.paper_numbers import write_paper_numbers
 
 
 def main(arguments: list[str] | None = None) -> int:

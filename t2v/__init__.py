@@ -31,7 +31,7 @@ _HOME = {
     "FileError": "errors",
 }
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [*_HOME, "__version__"]
 
 

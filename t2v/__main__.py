@@ -1,5 +1,5 @@
 """`python -m t2v` is the command `t2v`."""
 
-from t2v.cli import main
+from t2v.cli.app import main
 
 main()

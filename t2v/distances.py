@@ -17,8 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from t2v._numerics.pairwise import (
+    Array,
+    divergence_matrix,
+    paired_symmetric,
+    symmetric_matrix,
+    variance_matrix,
+)
 from t2v.errors import InputError
-from t2v.pairs import Array, divergence_matrix, paired_symmetric, symmetric_matrix, variance_matrix
 
 ALPHA = 0.15
 """Weight of the distance to the trivial task, as the paper sets it for ResNet-34 on ImageNet."""

@@ -16,13 +16,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import nn
 
+from t2v._run.parallel import bar
 from t2v.errors import FileError, InputError
 from t2v.fisher import filter_fisher
 from t2v.head import fit_head
 from t2v.probe import Probe
 from t2v.robust import RobustFisher, robust_fisher
 from t2v.task import Task
-from t2v.work import bar
 
 FORMAT = "t2v.embedding/1"
 CHUNK = 256  # images held as floats at a time

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from t2v._numerics.gradient_norms import RowNorms, kept_bytes, shared_row_norms
+from t2v._numerics.precision import full_precision
 from t2v.errors import InputError
-from t2v.precision import full_precision
-from t2v.row_norms import RowNorms, kept_bytes, shared_row_norms
 
 ESTIMATORS = ("exact", "sketch", "sample")
 

@@ -9,8 +9,8 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
+from t2v._numerics.newton_logistic import TOLERANCE, Problems, set_up
 from t2v.errors import InputError
-from t2v.logistic import TOLERANCE, Problems, set_up
 
 SIZE = 2.0  # of every head, per class; chosen on world 0, see the chapter on distances
 WEIGHT_DECAYS = (1e-5, 1e2)  # where the weight decay that gives this size is sought

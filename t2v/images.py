@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from t2v._run.parallel import bar
 from t2v.errors import FileError, InputError
-from t2v.work import bar
 
 PIXEL_LIMIT = 50_000_000
 """Larger images are skipped: decoded, 50 megapixels are 150 MB, several at a time."""

@@ -117,7 +117,7 @@ class MetaTask:
         """From a matrix of errors.
 
         Args:
-            matrix: a `t2v.matrix.ErrorMatrix`.
+            matrix: a `t2v.experts.error_matrix.ErrorMatrix`.
             tasks: embeddings, in the matrix's order of tasks.
             experts: name to embedding of the training task; experts without one are black boxes.
             generic: name of the generic expert, which is taken out of the pool.
@@ -174,7 +174,7 @@ def counterparts(
     fewer than four tasks.
 
     Args:
-        matrix: a `t2v.matrix.ErrorMatrix` of the tasks.
+        matrix: a `t2v.experts.error_matrix.ErrorMatrix` of the tasks.
         tasks: in the matrix's order; of each, `lineage` and `held_out` are used.
         courses: what the experts were trained on; `name`, `lineage` and `train` are used.
         embeddings: of the tasks and of the courses.

@@ -43,11 +43,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from torch import Tensor
 
+from t2v._numerics.pairwise import paired_symmetric, symmetric_matrix
 from t2v.distances import ALPHA, DEFAULT_PRIOR
 from t2v.errors import InputError
 from t2v.evaluation import nearest_eligible
-from t2v.pairs import paired_symmetric, symmetric_matrix
-from t2v.selection import Query, Ranking, ranked
+from t2v.meta_task import Query
+from t2v.selection import Ranking, ranked
 
 Array = NDArray[np.float64]
 
@@ -239,7 +240,7 @@ def _shares(a: Tensor, model: Tensor, out: Tensor) -> None:
 
 
 def _symmetric(a: Tensor, m: Tensor) -> Tensor:
-    """`[R, M]`, as `t2v.pairs` has it, with a gradient by m."""
+    """`[R, M]`, as `t2v._numerics.pairwise` has it, with a gradient by m."""
     first, second = (x.T for x in _ShareSums.apply(a, m))
     filters = a.shape[1]
     rest = filters - 2 * first + second

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import os
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from t2v._numerics.precision import full_precision
+from t2v.architectures import build_network, detach_head, fill, read_state_dict, state_sha256
 from t2v.errors import FileError, InputError
 from t2v.head import Head
-from t2v.precision import full_precision
 from t2v.task import ImageSource
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _LAYOUT = torch.channels_last  # forward and backward take a fifth less time on the CPU
-SYNTHETIC_WEIGHTS = Path(__file__).parent / "weights" / "synthetic.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +117,16 @@ class Probe:
         network.set_submodule(self.head_at, linear.requires_grad_(False).to(self.device))
         return network.eval()
 
+    def with_weights(self, state: Mapping[str, Tensor]) -> Probe:
+        """A probe of the same architecture with the weights of a state dict (without head).
+
+        Raises:
+            RuntimeError: PyTorch's own, where names or shapes do not fit.
+        """
+        network = copy.deepcopy(self.network)
+        fill(network, state)
+        return replace(self, network=network, sha256=state_sha256(state))
+
     @torch.no_grad()
     def logits(self, images: Tensor | ImageSource, head: Head) -> Tensor:
         """Logits `[N, K]` of uint8 images, float32 on the CPU."""
@@ -149,10 +154,10 @@ def load_probe(
         InputError: for an unknown network, one without convolutions, or a missing device.
         FileError: if the weights cannot be read or do not fit the network.
     """
-    state = _read_state(name, weights)
-    network = _build(name)
+    state = read_state_dict(name, weights)
+    network = build_network(name)
     try:
-        head_at = _take_head_off(network, state)
+        head_at = detach_head(network, state)
         fill(network, state)
     except (RuntimeError, KeyError) as error:
         reason = str(error).splitlines()[-1].strip()
@@ -165,124 +170,17 @@ def load_probe(
         image_size=image_size or (48 if name == "synthetic" else 224),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
-        sha256=_sha256(state),
+        sha256=state_sha256(state),
         device=where,
     )
 
 
-def _read_state(name: str, weights: str | Path | None) -> dict[str, Tensor]:
-    """The state dict, in float32 where it is floating point."""
-    if weights is None and name == "synthetic":
-        weights = SYNTHETIC_WEIGHTS
-    folder = os.environ.get("T2V_WEIGHTS")
-    if weights is None and folder and (Path(folder) / f"{name}.safetensors").exists():
-        weights = Path(folder) / f"{name}.safetensors"
-    if weights is None:
-        state = _torchvision_state(name)
-    else:
-        path = Path(weights)
-        try:
-            if path.suffix == ".safetensors":
-                state = load_file(path)
-            else:
-                state = torch.load(path, map_location="cpu", weights_only=True)
-            odd = [str(k) for k, v in state.items() if not isinstance(v, Tensor)]
-        except Exception as error:  # pickle, zip and safetensors each have their own
-            reason = str(error).splitlines()[0]
-            raise FileError(f"weights {path}: not a readable state dict ({reason})") from None
-        if odd:
-            raise FileError(
-                f"weights {path}: not a state dict: {odd[0]!r} is no tensor (of a checkpoint, save "
-                "the state dict alone)"
-            )
-    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
-
-
-def _torchvision_state(name: str) -> dict[str, Tensor]:
-    from torchvision import models
-
-    if name not in models.list_models(models):
-        raise InputError(
-            f"unknown probe {name!r}: 'synthetic' or a torchvision classifier, e.g. 'resnet34'"
-        )
-    entries = models.get_model_weights(name)
-    entry = getattr(entries, "IMAGENET1K_V1", entries.DEFAULT)  # V1: those of the paper's time
-    try:
-        return dict(entry.get_state_dict(check_hash=True, progress=False))
-    except OSError as error:
-        raise FileError(
-            f"weights of {name}: not in torchvision's cache, and the download failed ({error}): "
-            "give `weights`, a .safetensors or .pth file"
-        ) from None
-
-
-def fill(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Loads a state dict without metadata; counters that old files do not have stay as they are.
-
-    Raises:
-        RuntimeError: PyTorch's own, where names or shapes do not fit.
-    """
-    own = network.state_dict()
-    whole = OrderedDict(state)
-    whole._metadata = own._metadata  # MNASNet asks for its version
-    for name, value in own.items():
-        if name.endswith("num_batches_tracked"):  # not in files from before PyTorch 0.4.1
-            whole.setdefault(name, value)
-    network.load_state_dict(whole)
-
-
-def _build(name: str) -> nn.Module:
-    """The whole network, its weights still random."""
-    with torch.random.fork_rng(devices=[]):
-        if name == "synthetic":
-            from t2v.networks import SyntheticNet
-
-            return SyntheticNet(num_classes=1)
-        from torchvision import models
-
-        options = {}
-        if name in ("googlenet", "inception_v3"):  # as torchvision sets them for its own weights
-            options = {"transform_input": True, "init_weights": False}
-        try:
-            network = models.get_model(name, weights=None, **options)
-        except ValueError:
-            raise InputError(
-                f"unknown probe {name!r}: 'synthetic' or a torchvision classifier, e.g. 'resnet34'"
-            ) from None
-    if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
-        raise InputError(f"probe {name!r} has no convolutions: choose a convolutional network")
-    return network
-
-
-def _take_head_off(network: nn.Module, state: dict[str, Tensor]) -> str:
-    """Removes the classifier from network and state; returns the path where a head belongs."""
-    for training_aid in ("aux1", "aux2", "AuxLogits"):  # of GoogLeNet and Inception
-        if hasattr(network, training_aid):
-            setattr(network, training_aid, None)
-            network.aux_logits = False
-            for key in [key for key in state if key.startswith(training_aid + ".")]:
-                del state[key]
-    linear = [path for path, module in network.named_modules() if isinstance(module, nn.Linear)]
-    if linear:
-        head_at = old = linear[-1]
-        network.set_submodule(head_at, nn.Identity())
-    else:  # SqueezeNet: convolution, then mean; the mean first makes it a linear layer
-        head_at, old = "classifier.head", "classifier.1"
-        network.classifier = nn.Sequential()
-        network.classifier.add_module("pool", nn.AdaptiveAvgPool2d(1))
-        network.classifier.add_module("flatten", nn.Flatten())
-        network.classifier.add_module("head", nn.Identity())
-    for key in (f"{old}.weight", f"{old}.bias"):
-        del state[key]
-    return head_at
-
-
-def _sha256(state: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(state[name].numpy()))
-    return digest.hexdigest()
+def random_probe(name: str, device: str | torch.device = "auto") -> Probe:
+    """A probe of an architecture with random weights, to be replaced by `Probe.with_weights`."""
+    network, where = build_network(name), _device(device)
+    head_at = detach_head(network, network.state_dict())
+    network = network.eval().requires_grad_(False).to(where, memory_format=_LAYOUT)
+    return Probe(name, network, head_at, 0, IMAGENET_MEAN, IMAGENET_STD, "", where)
 
 
 def _slice(images: Tensor | ImageSource, start: int, stop: int) -> Tensor | list[Tensor]:

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from t2v._numerics.precision import full_precision
 from t2v.errors import InputError
 from t2v.fisher import _check, _convolutions, _frozen
-from t2v.precision import full_precision
 
 NOISES = ("local", "flipout")
 

@@ -14,7 +14,7 @@ settings.load_profile("t2v")
 
 ROOT = Path(__file__).resolve().parent.parent
 # data_scripts and the builder of the book are run, not installed
-sys.path[:0] = [str(ROOT), str(ROOT / "notebooks"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / part) for part in (".", "notebooks", "tests", "book/_ext")]
 
 
 def pytest_addoption(parser):
@@ -53,6 +53,6 @@ def _has_gpu() -> bool:
 
 
 def _has_photographs() -> bool:
-    from pages import photographs
+    from builder.pages import photographs
 
     return bool(photographs(ROOT))

@@ -68,8 +68,8 @@ def load_library(name: str, scale: str = "laptop", seed: int = 0, data=None) -> 
     if name == "synthetic":
         return join(name, [load_library(part, scale, seed, data) for part in _PROCEDURAL])
     if name in _PROCEDURAL:
-        return importlib.import_module(f"t2v.libraries.{name}").load(name, scale, seed, data)
-    return importlib.import_module("t2v.libraries.photographs").load(name, scale, seed, data)
+        return importlib.import_module(f"t2v.libraries.worlds.{name}").load(name, scale, seed, data)
+    return importlib.import_module("t2v.libraries.photographs.load").load(name, scale, seed, data)
 
 
 def join(name: str, parts: list[Library]) -> Library:

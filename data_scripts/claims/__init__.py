@@ -1,0 +1,1 @@
+"""Claims of the paper, measured on worlds of given seeds."""

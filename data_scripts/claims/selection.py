@@ -1,0 +1,162 @@
+"""What the paper claims of choosing experts, measured on synthetic worlds of given seeds.
+
+    python -m data_scripts.claims.selection --seeds 302 303 304 305 306 --out FILE.csv
+
+runs everything for each seed, from drawing the world to the selection table, and writes the rows of
+every seed as soon as they are there; a seed that is in the file already is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data_scripts.claims.resume import continued
+from t2v import evaluation, load_library, load_probe
+from t2v.book import tables
+from t2v.book.provenance import device_name
+from t2v.evaluation import best_errors
+from t2v.experts.error_matrix import error_matrix
+from t2v.experts.expert import generic_expert
+from t2v.experts.fine_tuning import train_experts
+from t2v.experts.training import Schedule
+from t2v.libraries import expert_tasks as zoo
+from t2v.many_tasks import embed_tasks
+from t2v.meta_task import counterparts
+from t2v.model2vec import LearntModels
+from t2v.probe import Probe
+from t2v.selection import (
+    BruteForce,
+    Chance,
+    Generic,
+    Nearest,
+    NearestDomain,
+    TaskBlind,
+    selection_table,
+)
+
+STRATEGIES = (
+    Chance(),
+    Generic(),
+    TaskBlind(),
+    NearestDomain(),
+    Nearest("symmetric"),
+    Nearest("asymmetric"),
+    Nearest("asymmetric", alpha="chosen"),
+    LearntModels(),
+)
+COLUMNS = {
+    "seed": ("", "of the world and of the experts' training"),
+    "meta_task": ("", "living: as iNat+CUB; mixed: as Mixed"),
+    "overlap": ("", "experts that know classes of the task are eligible"),
+    "tasks": ("tasks", "in it"),
+    "experts": ("experts", "in its pool"),
+    "beaten": ("share", "tasks on which an eligible specialist beats the generic expert"),
+    "strategy": ("", "way to choose"),
+    "error": ("share", "mean error reached"),
+    "increase": ("ratio", "mean relative error increase over the best eligible expert"),
+    "low": ("ratio", "of its 95% bootstrap interval over the tasks of this world"),
+    "high": ("ratio", "of the same"),
+    "median": ("ratio", "of the increase over tasks"),
+    "dearest": ("", "task with the largest increase"),
+    "without": ("ratio", "mean increase of the other tasks"),
+    "optimal": ("share", "picks that are the best expert"),
+    "rank": ("", "mean rank of the pick, 1: best"),
+    "seconds": ("s", "to choose, for the median task"),
+    "commit": ("", "of the code that made the row"),
+}
+
+
+def measure(seed: int, scale: str, probe: Probe) -> Iterator[dict[str, Any]]:
+    """The rows of one world: every strategy on both meta-tasks, with overlap and without."""
+    tasks = load_library("synthetic", scale, seed).tasks
+    courses = zoo.expert_tasks("synthetic", scale, seed)
+    schedule = Schedule(**zoo.SCHEDULES["synthetic"][scale])
+    experts = train_experts(courses, probe, schedule=schedule, seed=seed, progress=True)
+    matrix = error_matrix(tasks, [generic_expert(probe), *experts], progress=True)
+    embeddings = (
+        embed_tasks(tasks, probe, progress=True),
+        embed_tasks(courses, probe, max_images=400, progress=True),
+    )
+    domains = tuple(embed_tasks(part, probe, domain="second") for part in (tasks, courses))
+    for overlap in (True, False):
+        metas = counterparts(matrix, tasks, courses, embeddings, domains=domains, overlap=overlap)
+        for name, meta in metas.items():
+            world = {"seed": seed, "meta_task": name, "overlap": overlap, "commit": tables.commit()}
+            world |= {"tasks": len(meta.tasks), "experts": len(meta.experts)}
+            best = best_errors(meta.errors, meta.eligible)
+            world["beaten"] = float((best < meta.generic).mean())
+            for row in selection_table(meta, [*STRATEGIES, BruteForce(meta.errors)], jobs=-1):
+                yield world | {key: row[key] for key in COLUMNS if key in row}
+
+
+def told(frame: pd.DataFrame) -> str:
+    """Means over seeds, with Student's intervals where there are two, and what must hold."""
+    lines = []
+    for (name, overlap), part in frame.groupby(["meta_task", "overlap"], sort=False):
+        beaten = part.groupby("seed").beaten.first().mean()
+        lines.append(f"{name}, overlap {overlap}: generic beaten on {beaten:.0%} of tasks")
+        for strategy, rows in part.groupby("strategy", sort=False):
+            values = 100 * rows.increase
+            ends = f"{values.mean():+7.1f}%"
+            if len(values) > 1:
+                mean = evaluation.mean_interval(values)
+                ends += f" [{mean.low:+.1f}, {mean.high:+.1f}]"
+            lines.append(f"  {strategy:22}{ends}")
+        mean = part.groupby("strategy").increase.mean()
+        claims = {
+            "asymmetric < generic": mean["asymmetric"] < mean["generic"],
+            "asymmetric < chance / 2": mean["asymmetric"] < mean["chance"] / 2,
+            "MODEL2VEC <= asymmetric": mean["MODEL2VEC"] <= mean["asymmetric"],
+            "beaten on a third": beaten >= 1 / 3,
+        }
+        lines += [f"  {claim}: {'holds' if held else 'FAILS'}" for claim, held in claims.items()]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, keep after every seed, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[302, 303, 304, 305, 306])
+    parser.add_argument("--scale", default="laptop")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    parser.add_argument("--out", type=Path, help="table to write (.csv)")
+    arguments = parser.parse_args()
+    probe = load_probe("synthetic", device=arguments.device)
+    made = {"scale": arguments.scale, "device": device_name(probe.device), "probe": probe.sha256}
+    frames, seconds = continued(parser, arguments.out, made)
+    done = {seed for frame in frames for seed in frame.seed}
+    for seed in arguments.seeds:
+        if seed in done:
+            continue
+        started = time.time()
+        rows = list(measure(seed, arguments.scale, probe))
+        frames.append(pd.DataFrame(rows, columns=list(COLUMNS)))
+        seconds += time.time() - started
+        print(f"seed {seed}: {time.time() - started:.0f} s\n{told(frames[-1])}", flush=True)
+        if arguments.out:
+            rows = pd.concat(frames, ignore_index=True)
+            keep(rows, arguments.out, seconds, made)
+    print(f"\nall seeds\n{told(pd.concat(frames))}")
+
+
+def keep(frame: pd.DataFrame, path: Path, seconds: float, made: Mapping[str, str]) -> None:
+    """Writes the rows of all seeds so far."""
+    tables.write(
+        frame,
+        path,
+        columns={name: {"unit": unit, "meaning": words} for name, (unit, words) in COLUMNS.items()},
+        limits="synthetic worlds; the probe was trained on worlds of other seeds",
+        seed=sorted({int(seed) for seed in frame.seed}),
+        seconds=seconds,
+        **made,
+    )
+
+
+if __name__ == "__main__":
+    main()

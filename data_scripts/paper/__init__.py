@@ -1,0 +1,1 @@
+"""Read numbers from the paper's figures."""

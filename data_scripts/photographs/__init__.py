@@ -1,0 +1,1 @@
+"""Fetch photographs from their publishers and unpack them."""

@@ -1,0 +1,1 @@
+"""What the chapters of the book share: figures, tables, the paper's numbers, meta-tasks."""

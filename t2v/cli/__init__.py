@@ -1,0 +1,1 @@
+"""The command `t2v`."""

@@ -1,0 +1,124 @@
+"""The command line: `t2v embed`, `t2v distances`, `t2v zoo ...` and `t2v recommend`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+# read when torch is loaded: threads that wait sleep, else a busy machine is ten times as slow
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from t2v.cli import zoo as cli_zoo
+from t2v.cli.options import Device, ImageSize, Pictures, ProbeName, Seed, Weights, read_task
+from t2v.errors import FileError, InputError
+
+app = typer.Typer(
+    help="Task2Vec: embed visual tasks, tell how alike they are, choose an expert.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def embed(
+    folder: Pictures,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Default: NAME.safetensors.")
+    ] = None,
+    probe: ProbeName = "resnet34",
+    weights: Weights = None,
+    image_size: ImageSize = None,
+    device: Device = "auto",
+    max_images: Annotated[
+        int | None, typer.Option(help="Use at most so many, evenly over classes.", min=2)
+    ] = None,
+    estimator: Annotated[str, typer.Option(help="auto, exact, sketch, sample or robust.")] = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Embed a folder of pictures as a task."""
+    from t2v.embedding import task2vec
+    from t2v.probe import load_probe
+
+    if output is not None and not output.parent.is_dir():
+        raise FileError(f"{output}: its folder does not exist")
+    network = load_probe(probe, weights, image_size, device)
+    task = read_task(folder, network, max_images=max_images, seed=seed)
+    output = output or Path(f"{task.name}.safetensors")
+    embedding = task2vec(task, network, estimator=estimator, seed=seed, progress=True)
+    embedding.save(output)
+    spec = embedding.spec
+    Console().print(
+        f"{output}: {spec['images']} images, {spec['classes']} classes, "
+        f"{len(embedding.fisher)} filters of {spec['probe']}, norm {embedding.norm:.4g}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+@app.command()
+def distances(
+    files: Annotated[list[Path], typer.Argument(help="Embeddings, made by `t2v embed`.")],
+    kind: Annotated[
+        str, typer.Option(help="symmetric, asymmetric (rows: targets, columns: sources), ...")
+    ] = "symmetric",
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the matrix to this file (.png, .svg, .pdf).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """The distances between embedded tasks."""
+    from t2v.distances import distance_matrix
+    from t2v.embedding import Embedding
+
+    if len(files) < 2:
+        raise InputError("distances: at least two embeddings are needed; got 1")
+    embeddings = [Embedding.load(file) for file in files]
+    names = _unique([embedding.name for embedding in embeddings])
+    matrix = distance_matrix(embeddings, kind=kind)
+    if plot is not None:
+        from t2v.book import plots
+
+        figure = plots.distance_heatmap(matrix, names, title=f"{kind.capitalize()} distance")
+        plots.save(figure, plot)
+    if as_json:
+        print(json.dumps({"kind": kind, "tasks": names, "distances": matrix.tolist()}))
+        return
+    table = Table(title=f"{kind} distance")
+    table.add_column("")
+    for name in names:
+        table.add_column(name, justify="right")
+    for name, row in zip(names, matrix, strict=True):
+        table.add_row(name, *(f"{value:.3f}" for value in row))
+    Console().print(table)
+
+
+app.add_typer(cli_zoo.app, name="zoo")
+app.command()(cli_zoo.recommend)
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Names with a number behind those that come more than once."""
+    return [
+        f"{name} ({names[: i + 1].count(name)})" if names.count(name) > 1 else name
+        for i, name in enumerate(names)
+    ]
+
+
+def main(arguments: Any = None) -> None:
+    """Entry point: what is wrong goes to stderr in one line, with exit code 2."""
+    try:
+        app(arguments)
+    except (InputError, FileError) as error:
+        print(f"t2v: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except OSError as error:  # a full disk, a folder without permission: the system's own words
+        print(f"t2v: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        raise SystemExit(2) from None

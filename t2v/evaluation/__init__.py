@@ -1,0 +1,53 @@
+"""How good a choice of expert or a map of tasks is, always with its uncertainty over tasks.
+
+Needs numpy and scipy only. Errors are shares in [0, 1], not per cent.
+"""
+
+from t2v.evaluation.agreement import Agreement, rank_agreement
+from t2v.evaluation.intervals import (
+    Estimate,
+    Paired,
+    bootstrap,
+    mean_interval,
+    paired_test,
+    spearman_interval,
+)
+from t2v.evaluation.neighbourhoods import Curve, Hubs, Rate, hubs, same_group_rate, taxonomic_curve
+from t2v.evaluation.regret import (
+    best_errors,
+    errors_of,
+    mean_errors,
+    nearest_eligible,
+    rank_of_pick,
+    relative_error_increase,
+    relative_increases,
+    task_blind_picks,
+)
+
+__all__ = [
+    # choosing experts
+    "best_errors",
+    "errors_of",
+    "mean_errors",
+    "nearest_eligible",
+    "rank_of_pick",
+    "relative_error_increase",
+    "relative_increases",
+    "task_blind_picks",
+    # uncertainty over tasks
+    "Agreement",
+    "Estimate",
+    "Paired",
+    "bootstrap",
+    "mean_interval",
+    "paired_test",
+    "rank_agreement",
+    "spearman_interval",
+    # maps of tasks
+    "Curve",
+    "Hubs",
+    "Rate",
+    "hubs",
+    "same_group_rate",
+    "taxonomic_curve",
+]

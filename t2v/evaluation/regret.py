@@ -1,0 +1,191 @@
+"""Errors of experts picked, against the best, the mean and the nearest (Sect. 5, Table 2)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from t2v.errors import InputError
+
+Array = NDArray[np.float64]
+
+
+def best_errors(errors: ArrayLike, eligible: ArrayLike | None = None) -> Array:
+    """The smallest error of an eligible expert, by task.
+
+    Args:
+        errors: `[T, M]`, test error of expert m on task t, in [0, 1].
+        eligible: bool `[T, M]`; `None`: every expert on every task.
+
+    Returns:
+        `[T]`.
+
+    Raises:
+        InputError: if errors are not in [0, 1], or a task has no eligible expert.
+    """
+    errors, eligible = _checked(errors, eligible)
+    return np.where(eligible, errors, np.inf).min(axis=1)
+
+
+def mean_errors(errors: ArrayLike, eligible: ArrayLike | None = None) -> Array:
+    """The mean error over eligible experts, by task: what chance expects. `[T]`."""
+    errors, eligible = _checked(errors, eligible)
+    return np.where(eligible, errors, 0).sum(axis=1) / eligible.sum(axis=1)
+
+
+def errors_of(errors: ArrayLike, picks: ArrayLike, eligible: ArrayLike | None = None) -> Array:
+    """The error of the expert picked, by task.
+
+    Args:
+        errors: `[T, M]` in [0, 1].
+        picks: whole numbers `[T]`, the column picked for each task.
+        eligible: bool `[T, M]`; `None`: all.
+
+    Returns:
+        `[T]`.
+
+    Raises:
+        InputError: if a pick is not an eligible expert.
+    """
+    errors, eligible = _checked(errors, eligible)
+    picks = np.asarray(picks)
+    if picks.shape != errors.shape[:1] or not np.issubdtype(picks.dtype, np.integer):
+        raise InputError(
+            f"picks: expected {len(errors)} whole numbers, one per task; got {picks.dtype} "
+            f"of shape {picks.shape}"
+        )
+    for t, pick in enumerate(picks):
+        if not 0 <= pick < errors.shape[1] or not eligible[t, pick]:
+            raise InputError(f"picks: expert {pick} is not eligible for task {t}")
+    return errors[np.arange(len(errors)), picks]
+
+
+def relative_increases(
+    chosen: ArrayLike,
+    errors: ArrayLike,
+    eligible: ArrayLike | None = None,
+    floor: ArrayLike | None = None,
+) -> Array:
+    """`chosen / best - 1` by task: what a choice costs, relative to the best eligible expert.
+
+    Args:
+        chosen: `[T]`, the error reached on each task, in [0, 1]; of a pick, of chance, or of an
+            expert outside the matrix (then it can be negative).
+        errors: `[T, M]` in [0, 1].
+        eligible: bool `[T, M]`; `None`: all.
+        floor: smaller errors are raised to this, a number or `[T]`, e.g. half a test image: where
+            the optimum is 0 the ratio has no meaning. `None`: such a task is refused.
+
+    Returns:
+        `[T]`.
+
+    Raises:
+        InputError: if an optimum is 0 and there is no floor, or errors are not in [0, 1].
+    """
+    best = best_errors(errors, eligible)
+    chosen = np.asarray(chosen, dtype=np.float64)
+    if chosen.shape != best.shape or not np.all((chosen >= 0) & (chosen <= 1)):
+        raise InputError(f"chosen: expected {len(best)} errors in [0, 1], one per task")
+    if floor is not None:
+        best, chosen = np.maximum(best, floor), np.maximum(chosen, floor)
+    zero = np.flatnonzero(best <= 0)
+    if len(zero):
+        raise InputError(
+            f"the best error of task {', '.join(map(str, zero))} is 0: its relative increase is "
+            "undefined; leave it out and say so, or give floor= (e.g. half a test image)"
+        )
+    return chosen / best - 1
+
+
+def relative_error_increase(
+    errors: ArrayLike,
+    picks: ArrayLike,
+    eligible: ArrayLike | None = None,
+    floor: ArrayLike | None = None,
+) -> float:
+    """Mean over tasks of `error(pick) / min error - 1`, the measure of Tables 1 and 2.
+
+    A mean of ratios: tasks whose optimum is near 0 weigh most. Report it with `bootstrap` of
+    `relative_increases(errors_of(errors, picks), errors)`.
+
+    Args:
+        errors: `[T, M]` in [0, 1].
+        picks: whole numbers `[T]`, the expert picked for each task.
+        eligible: bool `[T, M]`, experts among which a pick and the minimum may be; `None`: all.
+        floor: see `relative_increases`.
+
+    Returns:
+        The mean increase, 0.1 for errors 10% above the best on average.
+
+    Raises:
+        InputError: see `errors_of` and `relative_increases`.
+    """
+    chosen = errors_of(errors, picks, eligible)
+    return float(relative_increases(chosen, errors, eligible, floor).mean())
+
+
+def rank_of_pick(
+    errors: ArrayLike, picks: ArrayLike, eligible: ArrayLike | None = None
+) -> NDArray[np.intp]:
+    """1 + the number of eligible experts that are strictly better than the pick, by task `[T]`."""
+    chosen = errors_of(errors, picks, eligible)
+    errors, eligible = _checked(errors, eligible)
+    return 1 + np.sum(eligible & (errors < chosen[:, None]), axis=1)
+
+
+def nearest_eligible(distance: ArrayLike, eligible: ArrayLike | None = None) -> NDArray[np.intp]:
+    """The nearest eligible expert by task, first of equals; `distance` is `[T, M]`."""
+    distance = np.asarray(distance, dtype=np.float64)
+    if eligible is not None:
+        distance = np.where(eligible, distance, np.inf)
+    return np.argmin(distance, axis=1)
+
+
+def task_blind_picks(errors: ArrayLike, eligible: ArrayLike | None = None) -> NDArray[np.intp]:
+    """The expert with the smallest mean error on the *other* tasks, by task.
+
+    It knows the zoo but nothing of the task at hand; a selection must beat it to have seen the
+    task. An expert's mean is over the other tasks for which it is eligible.
+
+    Args:
+        errors: `[T, M]` in [0, 1].
+        eligible: bool `[T, M]`; `None`: all.
+
+    Returns:
+        `[T]`; row t of `errors` plays no part in entry t.
+
+    Raises:
+        InputError: if errors are not in [0, 1], or there are fewer than two tasks.
+    """
+    errors, eligible = _checked(errors, eligible)
+    if len(errors) < 2:
+        raise InputError("errors: task-blind choice needs at least two tasks")
+    picks = []
+    for t in range(len(errors)):
+        other = np.arange(len(errors)) != t
+        count = eligible[other].sum(axis=0)
+        total = np.where(eligible[other], errors[other], 0).sum(axis=0)
+        mean = np.where(eligible[t] & (count > 0), total / np.maximum(count, 1), np.inf)
+        picks.append(np.argmin(mean))
+    return np.array(picks)
+
+
+def _checked(errors: ArrayLike, eligible: ArrayLike | None) -> tuple[Array, NDArray[np.bool_]]:
+    errors = np.asarray(errors, dtype=np.float64)
+    if errors.ndim != 2 or 0 in errors.shape:
+        raise InputError(f"errors: expected [tasks, experts]; got shape {errors.shape}")
+    if eligible is None:
+        eligible = np.ones(errors.shape, dtype=bool)
+    eligible = np.asarray(eligible)
+    if eligible.shape != errors.shape or eligible.dtype != bool:
+        raise InputError(
+            f"eligible: expected bool {errors.shape}; got {eligible.dtype} {eligible.shape}"
+        )
+    alone = np.flatnonzero(~eligible.any(axis=1))
+    if len(alone):
+        raise InputError(f"eligible: no expert for task {alone[0]}")
+    used = errors[eligible]
+    if not np.all((used >= 0) & (used <= 1)):
+        worst = used[~((used >= 0) & (used <= 1))][0]
+        raise InputError(f"errors: {worst:g} is not a share in [0, 1]; divide per cent by 100")
+    return errors, eligible

@@ -1,0 +1,1 @@
+"""Experts: networks fine-tuned on tasks, their features, errors, and folders on disk."""

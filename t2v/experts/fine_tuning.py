@@ -1,0 +1,142 @@
+"""Fine-tuning of the probe into experts; each is kept with what is needed to make it again."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import Progress
+
+from t2v._run.cache import content_key, folder
+from t2v._run.parallel import default_jobs, in_parallel
+from t2v.experts.expert import Expert
+from t2v.experts.training import CHECK, Schedule, Training
+from t2v.probe import Probe
+from t2v.task import Task
+
+
+def fine_tune(
+    task: Task,
+    probe: Probe,
+    *,
+    schedule: Schedule,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    progress: bool = False,
+) -> Expert:
+    """Trains an expert: the head to convergence, then all weights (Supp. C.1).
+
+    Batches are drawn evenly over the classes, mirrored at random and shifted by up to a twelfth of
+    their side. The same seed gives the same weights on the same CPU and number of threads (on a GPU
+    up to the order of sums, which cuDNN leaves open).
+
+    Args:
+        task: its training images are used; the held-out ones are not looked at.
+        probe: what to start from; it is left as it is.
+        schedule: of the second phase.
+        seed: of draws, augmentation and dropout.
+        checkpoint: a file for the state after every `CHECK` steps; where it is there, training
+            goes on from it, and ends with the same weights.
+        progress: show a progress bar.
+
+    Raises:
+        InputError: naming the task, if its loss is not a number or worse than chance.
+        FileError: if the checkpoint is damaged or another training's.
+    """
+    train = task.train
+    devices = [probe.device] if probe.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), Progress(disable=not progress) as bar:
+        torch.manual_seed(seed)
+        training = Training(train, probe, schedule)
+        key = _key(task, probe, schedule, seed)
+        if checkpoint is not None and checkpoint.exists():
+            training.load(checkpoint, key)
+        shown = bar.add_task(task.name, total=schedule.steps, completed=training.step)
+        while training.step < schedule.steps:
+            training.run(min(CHECK, schedule.steps - training.step))
+            bar.update(shown, completed=training.step)
+            if checkpoint is not None:
+                training.save(checkpoint, key)
+        extractor, head = training.finish()
+    recipe = {
+        "network": probe.name,
+        "image_size": probe.image_size,
+        "start": probe.sha256,
+        "task": task.name,
+        "fingerprint": task.fingerprint,
+        "images": len(train),
+        "schedule": asdict(schedule),
+        "seed": seed,
+        "head loss": training.head_loss,
+        "final loss": float(np.mean(training.losses[-CHECK:])),
+        "seconds": training.seconds,
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }
+    about = {"classes": task.classes, "group": task.group, "lineage": task.lineage}
+    return Expert(task.name, extractor, recipe, **about, task=task.name, head=head)
+
+
+def train_experts(
+    tasks: Iterable[Task],
+    probe: Probe,
+    *,
+    schedule: Schedule | Sequence[Schedule],
+    seed: int = 0,
+    jobs: int | None = None,
+    progress: bool = False,
+) -> list[Expert]:
+    """`fine_tune` on each task, in parallel by joblib; each expert is kept as soon as it is there.
+
+    They lie under `T2V_CACHE`, in `experts`; a run that was killed goes on from the checkpoints.
+
+    Args:
+        tasks: what to train on.
+        probe: what to start from.
+        schedule: one for all, or one for each.
+        seed: of all.
+        jobs: processes; default: one per core on the CPU, one on a GPU.
+        progress: show a progress bar.
+    """
+    tasks = list(tasks)
+    schedules = [schedule] * len(tasks) if isinstance(schedule, Schedule) else list(schedule)
+    kept = folder("experts")
+    keys = [_key(task, probe, s, seed) for task, s in zip(tasks, schedules, strict=True)]
+    paths = [kept / f"{key}.safetensors" for key in keys]
+    missing = [i for i, path in enumerate(paths) if not path.exists()]
+    # longest first, so that no process is left alone with a long one at the end
+    missing.sort(key=lambda i: -schedules[i].steps * schedules[i].batch_size)
+    done = in_parallel(
+        _trained,
+        [(i, tasks[i], probe, schedules[i], seed, paths[i]) for i in missing],
+        jobs or default_jobs(probe.device),
+        total=len(missing),
+        what="experts",
+        progress=progress,
+        ordered=False,
+    )
+    for i, expert in done:
+        expert.save(paths[i])
+        _checkpoint_of(paths[i]).unlink(missing_ok=True)
+    return [Expert.load(path, like=probe) for path in paths]
+
+
+def _trained(
+    i: int, task: Task, probe: Probe, schedule: Schedule, seed: int, path: Path
+) -> tuple[int, Expert]:
+    path.parent.mkdir(parents=True, exist_ok=True)  # where this runs may be another machine
+    checkpoint = _checkpoint_of(path)
+    return i, fine_tune(task, probe, schedule=schedule, seed=seed, checkpoint=checkpoint)
+
+
+def _checkpoint_of(path: Path) -> Path:
+    return path.with_suffix(".checkpoint")
+
+
+def _key(task: Task, probe: Probe, schedule: Schedule, seed: int) -> str:
+    """sha256 of what decides an expert's weights: task, probe, schedule, seed, sources."""
+    what = (task.fingerprint, probe.sha256, probe.image_size, schedule, seed)
+    return content_key("t2v.experts.training", *what)

@@ -1,0 +1,212 @@
+"""Fine-tuning of a probe on a task, in steps that can be stopped and taken up again."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, pad
+
+from t2v.architectures import state_sha256
+from t2v.errors import FileError, InputError
+from t2v.experts.linear_classifiers import WEIGHT_DECAY
+from t2v.head import Head, fit_head
+from t2v.probe import Probe
+from t2v.task import Task
+
+CHECK = 50  # steps between looks at the loss
+CHECKPOINT = "t2v checkpoint 1"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to fine-tune: SGD, the rate a tenth from two thirds of the steps on.
+
+    The paper's (Supp. C.1): 60 epochs of 10,000 images, that is 9,375 steps of 64, and lr=0.001.
+
+    Attributes:
+        steps: number of batches.
+        batch_size: images each.
+        lr: learning rate at first.
+        momentum: of SGD.
+        weight_decay: of SGD.
+    """
+
+    steps: int
+    batch_size: int = 64
+    lr: float = 0.03
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+
+
+class Training:
+    """A network under training on all images of a task; draws from torch's global generator.
+
+    Args:
+        task: see `t2v.experts.expert.fine_tune`.
+        probe: what to start from; copied.
+        schedule: when to stop, how fast to go.
+
+    Raises:
+        InputError: naming the task, if no head can be fitted or it is worse than chance.
+    """
+
+    def __init__(self, task: Task, probe: Probe, schedule: Schedule) -> None:
+        self.task, self.probe, self.schedule = task, probe, schedule
+        head, self.head_loss = _first_head(task, probe)
+        self.network = probe.with_head(head).requires_grad_(True).train()
+        self.network.to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.SGD(
+            self.network.parameters(),
+            lr=schedule.lr,
+            momentum=schedule.momentum,
+            weight_decay=schedule.weight_decay,
+        )
+        self.step, self.seconds, self.losses = 0, 0.0, []
+        self.order = torch.argsort(task.labels, stable=True)
+        self.counts = torch.bincount(task.labels, minlength=task.num_classes)
+
+    def run(self, steps: int) -> None:
+        """Some steps more.
+
+        Raises:
+            InputError: naming the task, if the loss is not a number or far above that of chance.
+        """
+        start = time.perf_counter()
+        for _ in range(steps):
+            slow = self.step >= 2 / 3 * self.schedule.steps
+            self.optimiser.param_groups[0]["lr"] = self.schedule.lr * (0.1 if slow else 1)
+            images, labels = self._batch()
+            loss = cross_entropy(self.network(images), labels.to(images.device))
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            self.losses.append(loss.item())
+            self.step += 1
+            if not math.isfinite(self.losses[-1]):
+                self._refuse("is not a number")
+        # a task that cannot be learnt stays at log K: that is no failure of the training
+        if steps == CHECK and np.mean(self.losses[-CHECK:]) > 2 * math.log(len(self.counts)):
+            self._refuse("is twice that of chance")
+        self.seconds += time.perf_counter() - start
+
+    def _refuse(self, what: str) -> None:
+        raise InputError(
+            f"task {self.task.name!r}: the loss at step {self.step} {what} "
+            f"({np.mean(self.losses[-CHECK:]):.3g}): use a smaller lr than {self.schedule.lr:g}"
+        )
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        """Classes drawn evenly, then images within them; mirrored, shifted, channels last."""
+        size = self.schedule.batch_size
+        labels = torch.randint(len(self.counts), (size,))
+        place = (torch.rand(size) * self.counts[labels]).long()
+        index = self.order[(self.counts.cumsum(0) - self.counts)[labels] + place]
+        chosen = self.task.subset(index).images
+        images = self.probe.preprocess(chosen)
+        mirrored = (torch.rand(size) < 0.5).to(images.device)[:, None, None, None]
+        images = torch.where(mirrored, images.flip(3), images)
+        side = images.shape[-1]
+        reach = side // 12
+        x, y = torch.randint(2 * reach + 1, (2,)).tolist()
+        images = pad(images, (reach,) * 4, mode="replicate")[..., y : y + side, x : x + side]
+        return images.contiguous(memory_format=torch.channels_last), labels
+
+    def finish(self) -> tuple[Probe, Head]:
+        """The trained network without its head, in eval mode, and the head.
+
+        Raises:
+            InputError: naming the task, if a weight is not finite.
+        """
+        network = self.network.eval().requires_grad_(False)
+        if not all(value.isfinite().all() for value in network.state_dict().values()):
+            self._refuse("left weights that are not finite")
+        linear = network.get_submodule(self.probe.head_at)
+        head = Head(linear.weight.cpu(), linear.bias.cpu(), math.nan, self.schedule.weight_decay)
+        network.set_submodule(self.probe.head_at, nn.Identity())
+        state = {name: value.cpu() for name, value in network.state_dict().items()}
+        return replace(self.probe, network=network, sha256=state_sha256(state)), head
+
+    def save(self, path: Path, key: str) -> None:
+        """Writes all that the remaining steps depend on."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        for i, state in self.optimiser.state_dict()["state"].items():
+            tensors[f"momentum.{i}"] = state["momentum_buffer"]
+        tensors["losses"] = torch.tensor(self.losses, dtype=torch.float64)
+        tensors["random"] = torch.get_rng_state()
+        if self.probe.device.type == "cuda":
+            tensors["random on the device"] = torch.cuda.get_rng_state(self.probe.device)
+        write(tensors, path, {"format": CHECKPOINT, "key": key, "seconds": str(self.seconds)})
+
+    def load(self, path: Path, key: str) -> None:
+        """Goes on from what `save` wrote.
+
+        Raises:
+            FileError: if the file is damaged, or of another task, probe, schedule or seed.
+        """
+        try:
+            tensors = load_file(path)
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+        except SafetensorError as error:
+            raise FileError(f"{path}: not a readable checkpoint ({error}): remove it") from None
+        if metadata.get("format") != CHECKPOINT or metadata.get("key") != key:
+            raise FileError(f"{path}: not a checkpoint of task {self.task.name!r}: remove it")
+        self.network.load_state_dict(_under("network.", tensors))
+        momentum = _under("momentum.", tensors)
+        described = self.optimiser.state_dict()
+        described["state"] = {int(i): {"momentum_buffer": v} for i, v in momentum.items()}
+        self.optimiser.load_state_dict(described)
+        self.losses = tensors["losses"].tolist()
+        self.step, self.seconds = len(self.losses), float(metadata["seconds"])
+        torch.set_rng_state(tensors["random"])
+        if self.probe.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["random on the device"], self.probe.device)
+
+
+def _first_head(task: Task, probe: Probe) -> tuple[Head, float]:
+    """The head on the untouched probe, to convergence, and its loss on the task's images."""
+    features = probe.features(task.images)
+    head = fit_head(
+        features,
+        task.labels,
+        num_classes=task.num_classes,
+        weight_decay=WEIGHT_DECAY,
+        name=task.name,
+    )
+    counts = torch.bincount(task.labels).double()
+    loss = cross_entropy(head.logits(features).double(), task.labels, weight=1 / counts).item()
+    if not loss <= math.log(task.num_classes) + 1e-6:
+        raise InputError(
+            f"task {task.name!r}: the loss of its head on the probe, {loss:.3g}, is above that of "
+            f"chance, {math.log(task.num_classes):.3g}: look at the images and the probe's weights"
+        )
+    return head, loss
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def write(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """A safetensors file that appears under its name only when it is whole."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        save_file(whole, temporary, metadata)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""Tasks on photographs on disk."""

@@ -1,0 +1,1 @@
+"""Tasks on worlds that are drawn: creatures that evolved, garments by attribute."""

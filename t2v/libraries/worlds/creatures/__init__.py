@@ -1,0 +1,1 @@
+"""Creatures: how they evolve, what they look like, where they are photographed."""

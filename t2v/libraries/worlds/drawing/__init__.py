@@ -1,0 +1,1 @@
+"""Shapes and textures, the means by which the worlds are drawn."""

@@ -1,0 +1,1 @@
+"""Garments: attributes, shapes, cloth."""

@@ -1,0 +1,140 @@
+"""Embeddings of many tasks: in parallel, each computed once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from t2v._run.cache import cached_map
+from t2v._run.parallel import default_jobs, in_parallel
+from t2v.embedding import MOMENTS, Embedding, domain_moments, task2vec
+from t2v.errors import InputError
+from t2v.head import fit_head
+from t2v.probe import Probe
+from t2v.task import Task
+
+
+def embed_tasks(
+    tasks: Iterable[Task],
+    probe: Probe,
+    *,
+    domain: str | None = None,
+    jobs: int | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> list[Embedding]:
+    """The embeddings of tasks, in their order; those computed before come from the cache.
+
+    Each is kept as soon as it is there, so a run that was killed goes on where it was. The work is
+    a `joblib.Parallel` over tasks: processes on this machine, or whatever
+    `joblib.parallel_config` says (a Dask cluster, say).
+
+    Args:
+        tasks: what to embed.
+        probe: see `load_probe`.
+        domain: "mean" or "second" for `domain2vec`; None for `task2vec`.
+        jobs: processes; default: one per core on the CPU, one on a GPU.
+        progress: show a progress bar.
+        options: of `task2vec` or `domain2vec`.
+
+    Raises:
+        InputError: for another moment than these two.
+    """
+    given, tasks = (tuple(sorted(options.items())),), list(tasks)
+    if domain is None:
+        return _cached(_embed, given, tasks, probe, jobs, progress)
+    if domain not in MOMENTS:
+        raise InputError(f"domain must be 'mean' or 'second'; got {domain!r}")
+    # tasks that ask different things of the same images have one domain embedding
+    sets = {_training_images(task): task for task in tasks}
+    found = _cached(_embed_domain, given, list(sets.values()), probe, jobs, progress)
+    of_set = {key: moments[domain] for key, moments in zip(sets, found, strict=True)}
+    return [_of_task(of_set[_training_images(task)], task) for task in tasks]
+
+
+def _training_images(task: Task) -> tuple[int, bytes]:
+    return id(task.images), b"" if task.test is None else task.test.numpy().tobytes()
+
+
+def _of_task(embedding: Embedding, task: Task) -> Embedding:
+    about = {"name": task.name, "lineage": task.lineage, "group": task.group}
+    return replace(embedding, **about, spec=embedding.spec | {"classes": task.num_classes})
+
+
+def held_out_errors(
+    tasks: Iterable[Task],
+    probe: Probe,
+    *,
+    weight_decay: float | str = "auto",
+    jobs: int | None = None,
+    progress: bool = False,
+) -> list[float]:
+    """Test error of each task's head on the probe's features: class-balanced, in [0, 1].
+
+    The head is the one that `task2vec` fits; parallel and kept like `embed_tasks`.
+
+    Raises:
+        InputError: if a task holds no images out.
+    """
+    tasks = list(tasks)
+    for task in (task for task in tasks if task.test is None):
+        _ = task.held_out  # raises, with the task's name
+
+    def features_of(missing: list[Task]) -> list[tuple[Tensor]]:
+        # tasks with the same images, such as attributes of garments, share the passes
+        sets = {id(task.images): task.images for task in missing}
+        items = [(images,) for images in sets.values()]
+        how_many = jobs or default_jobs(probe.device)
+        found = in_parallel(probe.features, items, how_many, total=len(items), what="features")
+        by_set = dict(zip(sets, found, strict=True))
+        return [(by_set[id(task.images)],) for task in missing]
+
+    return _cached(_held_out_error, (weight_decay,), tasks, probe, jobs, progress, features_of)
+
+
+def _cached(
+    work: Callable[..., Any],
+    options: tuple,
+    tasks: list[Task],
+    probe: Probe,
+    jobs: int | None,
+    progress: bool,
+    prepare: Callable[[list[Task]], list[tuple]] | None = None,
+) -> list[Any]:
+    """`work` on every task, see `cached_map`; `prepare` gets the tasks that are not cached."""
+    return cached_map(
+        work,
+        [(task.fingerprint, *options, probe.sha256, probe.image_size) for task in tasks],
+        [(task, probe) for task in tasks],
+        jobs=jobs or default_jobs(probe.device),
+        what="tasks",
+        progress=progress,
+        cost=lambda i: len(tasks[i]) * tasks[i].num_classes,
+        prepare=prepare and (lambda missing: prepare([tasks[i] for i in missing])),
+    )
+
+
+def _embed(key: tuple, task: Task, probe: Probe) -> Embedding:
+    _, options, *_ = key
+    return task2vec(task, probe, **dict(options))
+
+
+def _embed_domain(key: tuple, task: Task, probe: Probe) -> dict[str, Embedding]:
+    _, options, *_ = key
+    return domain_moments(task, probe, **dict(options))
+
+
+def _held_out_error(key: tuple, task: Task, probe: Probe, features: Tensor) -> float:
+    _, weight_decay, *_ = key
+    test = task.test
+    head = fit_head(
+        features[~test],
+        task.labels[~test],
+        num_classes=task.num_classes,
+        weight_decay=weight_decay,
+        name=task.name,
+    )
+    return head.error(features[test], task.labels[test])

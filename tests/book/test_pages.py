@@ -1,0 +1,152 @@
+"""The pages as they are stored; what only the built book can show, its builder checks strictly."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from builder.chapters import toc_pages
+from builder.check import SENTENCE
+from pybtex.database import parse_file
+
+import t2v
+from t2v.book import tables
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((ROOT / "book").glob("*.md"))
+CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+KEPT = sorted((ROOT / "book").glob("results/*/*.csv"))
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
+
+
+def texts():
+    """Every page and chapter of the book: its path, its prose."""
+    for path in PAGES:
+        yield path, path.read_text()
+    for path in CHAPTERS:
+        cells = nbformat.read(path, as_version=4).cells
+        yield path, "\n\n".join(c.source for c in cells if c.cell_type == "markdown")
+
+
+def test_every_page_is_in_the_table_of_contents_once():
+    listed = toc_pages(ROOT)
+    assert len(set(listed)) == len(listed)
+    stored = {str(p.relative_to(ROOT).with_suffix("")) for p in [*PAGES, *CHAPTERS]}
+    assert set(listed) == stored
+
+
+def test_chapters_come_in_the_order_of_their_numbers():
+    listed = [page for page in toc_pages(ROOT) if page.startswith("notebooks/")]
+    assert listed == sorted(listed)
+
+
+def test_numbered_chapters_are_the_notebooks_so_that_numbers_are_those_of_the_files():
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
+    numbered = [c["file"] for part in parts if part.get("numbered") for c in part["chapters"]]
+    assert numbered == [f"notebooks/{path.stem}" for path in CHAPTERS]
+
+
+def test_every_work_that_is_cited_is_in_the_bibliography_and_whole():
+    works = parse_file(ROOT / "book" / "references.bib").entries
+    cited = set()
+    for _, text in texts():
+        for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", text):
+            cited |= {key.strip() for key in keys.split(",")}
+    assert cited and cited <= set(works), cited - set(works)
+    for key, work in works.items():
+        assert work.persons.get("author"), key
+        assert {"title", "year"} <= set(work.fields), key
+
+
+def test_links_to_files_of_the_repository_lead_somewhere():
+    for path, text in texts():
+        for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)\s]+?)(?:#[^)]*)?\)", text):
+            found = path.parent / target
+            assert found.exists() or found.with_suffix(".md").exists(), f"{path.name}: {target}"
+
+
+def test_formulas_use_only_what_the_local_mathjax_can_draw_alone():
+    # bold symbols are an extension that it would load from elsewhere: the formula stays empty
+    for path in [*PAGES, *CHAPTERS]:
+        assert not re.search(r"\\(boldsymbol|bm)\b", path.read_text()), path.name
+
+
+def test_pictures_on_pages_are_described_in_whole_sentences():
+    for path, text in texts():
+        for kind, name, options in re.findall(r"\{(figure|image)\} (\S+)\n((?::.*\n)*)", text):
+            alt = re.search(r":alt: (.+)", options)
+            assert alt and SENTENCE.fullmatch(alt[1]), f"{path.name}: {kind} {name}"
+
+
+def test_no_number_of_ours_is_typed_into_a_page():
+    # marked numbers are either the paper's, or pasted from a run
+    for path, text in texts():
+        for number in re.findall(r"\[([^\]]*\d[^\]]*)\]\{\.(?:photographs|synthetic)\}", text):
+            assert "glue:" in number, f"{path.name}: {number}"
+
+
+def test_every_public_name_is_on_the_page_of_the_module():
+    text = (ROOT / "book" / "api.md").read_text()
+    documented = set(re.findall(r"auto(?:function|class|module):: t2v\.([\w.]+)", text))
+    for name in t2v.__all__:
+        if name.startswith("_"):
+            continue
+        home = t2v._HOME[name]
+        assert f"{home}.{name}" in documented or home in documented, name
+
+
+def test_every_test_that_the_paper_map_names_exists():
+    text = (ROOT / "book" / "paper_map.md").read_text()
+    named = re.findall(r"`tests/([\w/]+\.py)(?:::(\w+))?`", text)
+    assert len(named) > 10
+    for file, function in named:
+        source = (ROOT / "tests" / file).read_text()
+        assert not function or f"def {function}(" in source, f"{file}::{function}"
+
+
+def test_paper_map_lists_every_figure_and_table_of_the_paper():
+    text = (ROOT / "book" / "paper_map.md").read_text().split("\n## ")[1]
+    rows = re.findall(r"^\| ((?:Fig\.|Table) \d[^|]*) \|[^|]+\| ([^|]+) \|", text, re.MULTILINE)
+    items = {re.match(r"\w+\.? \d", item)[0] for item, _ in rows}
+    assert items == {f"Fig. {n}" for n in range(1, 7)} | {"Table 1", "Table 2"}
+    for item, where in rows:
+        assert "{doc}" in where or where == "not yet built", item
+
+
+def test_nothing_of_the_book_is_loaded_from_elsewhere():
+    sphinx = CONFIG["sphinx"]["config"]
+    static = ROOT / sphinx["html_static_path"][0]
+    assert (static / sphinx["mathjax_path"]).stat().st_size > 1_000_000  # fonts and all
+    for css in static.rglob("*.css"):
+        assert not re.search(r"url\(\s*['\"]?(https?:)?//|@import", css.read_text()), css.name
+    for svg in static.rglob("*.svg"):
+        assert not re.search(r"(href|src)=\"(https?:)?//", svg.read_text()), svg.name
+
+
+def test_notebooks_are_run_by_the_builder_and_not_by_the_book():
+    assert CONFIG["execute"]["execute_notebooks"] == "off"
+    assert CONFIG["only_build_toc_files"] is True
+
+
+def test_links_to_the_repository_are_not_switched_off_by_our_theme_options():
+    # without it Jupyter Book drops its own options, launch buttons among them, for ours
+    assert "html_theme_options" in CONFIG["sphinx"]["config"]
+    assert CONFIG["sphinx"]["recursive_update"] is True
+
+
+@pytest.mark.skipif(not KEPT, reason="no kept tables yet")
+def test_kept_tables_are_those_their_sidecars_describe():
+    for path in KEPT:
+        frame = tables.read(path)  # refuses a table whose checksum differs
+        assert len(frame), path.name
+        facts = frame.attrs["provenance"]
+        for key in ("command", "seed", "seconds", "device"):
+            assert facts.get(key) not in (None, ""), f"{path.name}: {key}"
+        assert path.stat().st_size < 500_000, f"{path.name}: too large for the repository"
+
+
+def test_files_of_the_book_are_small_enough_to_clone():
+    for path in (ROOT / "book").rglob("*"):
+        limit = 2_300_000 if path.name == "tex-svg.js" else 1_000_000
+        assert not path.is_file() or path.stat().st_size < limit, path

@@ -1,0 +1,76 @@
+"""What the zoo's experts are trained on: broad, and never what a task is tested on."""
+
+import hashlib
+
+import pytest
+
+from t2v.errors import InputError
+from t2v.libraries import load_library
+from t2v.libraries.expert_tasks import SCHEDULES, SIZES, expert_tasks
+from t2v.libraries.photographs.plans import BROAD, held_out
+
+
+@pytest.fixture(scope="module")
+def zoo():
+    return expert_tasks("synthetic", "smoke", 3)
+
+
+def pictures(task):
+    return {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in task.images}
+
+
+def test_no_expert_sees_a_held_out_image(zoo):
+    tested = set()
+    for task in load_library("synthetic", "smoke", 3):
+        tested |= pictures(task.held_out)
+    assert tested
+    for task in zoo:
+        assert task.test is None and not pictures(task) & tested, task.name
+
+
+def test_halves_share_a_class_of_creatures_but_no_species(zoo):
+    one, other = (task for task in zoo if task.name.startswith("birds "))
+    assert one.group == other.group == "birds"
+    assert not set(one.classes) & set(other.classes)
+    phylogeny = load_library("phylogeny", "smoke", 3)
+    species = {name for task in phylogeny if task.group == "birds" for name in task.classes}
+    assert set(one.classes) | set(other.classes) == species
+
+
+def test_the_same_seed_gives_the_same_zoo(zoo):
+    again = expert_tasks("synthetic", "smoke", 3)
+    assert [t.fingerprint for t in again] == [t.fingerprint for t in zoo]
+    other = expert_tasks("synthetic", "smoke", 4)
+    assert not {t.fingerprint for t in other} & {t.fingerprint for t in zoo}
+
+
+def test_unknown_zoo_is_refused():
+    with pytest.raises(InputError, match="zoo of 'cub' at 'laptop'"):
+        expert_tasks("cub")
+
+
+def test_every_scale_has_a_size_and_a_schedule():
+    assert all(set(scales) == set(SIZES) for scales in SCHEDULES.values())
+
+
+def rows(labels, **columns):
+    return [
+        {"path": f"{label}/{i}.jpg", "label": label, **columns}
+        for label in labels
+        for i in range(40)
+    ]
+
+
+def test_broad_tasks_of_photographs_have_every_class_that_is_large_enough():
+    worn = rows(["a"], gender="Women", masterCategory="Shoes", season="NA", usage="", baseColour="")
+    worn += rows(
+        ["b"], gender="Men", masterCategory="Shoes", season="Fall", usage="", baseColour=""
+    )
+    worn += rows(
+        ["c"], gender="Boys", masterCategory="Bags", season="Fall", usage="", baseColour=""
+    )[:5]
+    plans = {plan.name: plan for plan in BROAD["fashion"](worn, "laptop", 0)}
+    assert list(plans["fashion/all: gender"].members) == ["Men", "Women"]
+    assert set(plans) == {"fashion/all: gender"}  # the others have one class that is large enough
+    shown = plans["fashion/all: gender"].members["Men"]
+    assert {row["label"] for row in shown} == {"b"} and any(held_out(r["path"]) for r in shown)

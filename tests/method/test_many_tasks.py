@@ -1,0 +1,96 @@
+"""Kept embeddings: the same as fresh ones, computed once, and anew when something changed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from t2v import InputError, domain2vec, fit_head, task2vec
+from t2v import many_tasks as store
+from t2v.embedding import domain_moments
+from tests.small import small_probe, small_task
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path / "cache"))
+
+
+def counted(monkeypatch):
+    calls = []
+
+    def counting(task, probe, **options):
+        calls.append(task.name)
+        return task2vec(task, probe, **options)
+
+    monkeypatch.setattr(store, "task2vec", counting)
+    return calls
+
+
+def test_each_embedding_is_computed_once(monkeypatch):
+    calls = counted(monkeypatch)
+    tasks, probe = [small_task(f"t{i}", seed=i) for i in range(3)], small_probe()
+    first = store.embed_tasks(tasks[:2], probe, jobs=1)
+    again = store.embed_tasks(tasks, probe, jobs=1)
+    assert sorted(calls) == ["t0", "t1", "t2"]
+    assert [e.name for e in again] == ["t0", "t1", "t2"]
+    np.testing.assert_array_equal(first[1].fisher, again[1].fisher)
+
+
+def test_what_changes_the_result_is_computed_anew(monkeypatch):
+    calls = counted(monkeypatch)
+    task = small_task()
+    store.embed_tasks([task], small_probe(), jobs=1)
+    store.embed_tasks([task], small_probe(seed=1), jobs=1)
+    store.embed_tasks([task], small_probe(), jobs=1, seed=1)
+    store.embed_tasks([small_task(seed=1)], small_probe(), jobs=1)
+    monkeypatch.setattr("t2v._run.cache.code_version", lambda module: "other")
+    store.embed_tasks([task], small_probe(), jobs=1)
+    assert len(calls) == 5
+
+
+def test_processes_give_the_same_as_one(tmp_path, monkeypatch):
+    tasks, probe = [small_task(f"t{i}", seed=i, count=40 + i) for i in range(4)], small_probe()
+    alone = store.embed_tasks(tasks, probe, jobs=1)
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path / "other"))
+    together = store.embed_tasks(tasks, probe, jobs=2)
+    for a, b in zip(alone, together, strict=True):
+        # float32 sums may be split differently over threads
+        np.testing.assert_allclose(a.fisher, b.fisher, rtol=1e-4)
+
+
+def test_domain_embeddings_are_computed_once_for_the_same_images(monkeypatch):
+    calls = []
+
+    def counting(task, probe):
+        calls.append(task.name)
+        return domain_moments(task, probe)
+
+    monkeypatch.setattr(store, "domain_moments", counting)
+    task, probe = small_task("red"), small_probe()
+    asked = replace(task, name="blue", labels=task.labels % 2, classes=["a", "b"], group="colour")
+    split = replace(task, name="split", test=task.test.roll(1))
+    tasks = [task, asked, split, small_task("other", seed=1)]
+    for moment in ("second", "mean"):
+        found = store.embed_tasks(tasks, probe, jobs=1, domain=moment)
+        for embedding, one in zip(found, tasks, strict=True):
+            alone = domain2vec(one, probe, moment)
+            np.testing.assert_array_equal(embedding.fisher, alone.fisher)
+            assert (embedding.name, embedding.group) == (one.name, one.group)
+            assert embedding.spec == alone.spec
+    assert len(calls) == 3  # both moments from one pass over each set of images
+
+
+def test_another_moment_is_refused():
+    with pytest.raises(InputError, match="domain must be 'mean' or 'second'; got 'third'"):
+        store.embed_tasks([small_task()], small_probe(), domain="third")
+
+
+def test_held_out_errors_are_those_of_the_tasks_own_heads():
+    task, probe = small_task(count=120), small_probe()
+    head = fit_head(probe.features(task.train.images), task.train.labels)
+    held_out = task.held_out
+    guess = head.logits(probe.features(held_out.images)).argmax(1)
+    wrong = (guess != held_out.labels).double()
+    by_class = [float(wrong[held_out.labels == k].mean()) for k in range(3)]
+    assert store.held_out_errors([task], probe, jobs=1) == [pytest.approx(np.mean(by_class))]

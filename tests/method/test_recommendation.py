@@ -1,0 +1,178 @@
+"""Ranking experts, how sure it is, and the report: against plain numpy and fresh draws."""
+
+import json
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+from t2v.cli.report import page, write_report
+from t2v.errors import FileError, InputError
+from t2v.recommendation import next_steps, recommend, verdict
+
+F = 40
+
+
+def embedding(name, fisher):
+    fisher = np.asarray(fisher, dtype=float)
+    layers = {"conv": slice(0, len(fisher))}
+    trivial = np.full(len(fisher), fisher.mean())
+    return SimpleNamespace(
+        name=name, fisher=fisher, trivial=trivial, layers=layers, spec={"probe": "p"}, lineage=()
+    )
+
+
+def zoo(count=4, seed=0):
+    rng = np.random.default_rng(seed)
+    return [embedding(f"e{m}", rng.gamma(1.0, size=F) + 0.01) for m in range(count)]
+
+
+def images(sources, count=100, noise=1.0, seed=0, near=(0.7, 0.3)):
+    """Per-image contributions whose mean lies between the first two sources."""
+    rng = np.random.default_rng(seed)
+    centre = near[0] * sources[0].fisher + near[1] * sources[1].fisher
+    return centre * rng.gamma(1 / noise, noise, size=(count, F))
+
+
+def halves_of(pictures, splits, seed=0):
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for _ in range(splits):
+        order = rng.permutation(len(pictures))
+        parts = np.array_split(pictures[order], 2)
+        pairs.append(tuple(embedding("half", part.mean(0)) for part in parts))
+    return pairs
+
+
+def by_hand(target, source, alpha=0.15, prior=0.3):
+    def cosine_distance(a, b):
+        a, b = a / (a + b), b / (a + b)
+        return 1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+
+    t, s = (e.fisher + prior * e.trivial for e in (target, source))
+    return cosine_distance(t, s) - alpha * cosine_distance(s, source.trivial)
+
+
+def test_order_and_distances_are_those_of_the_definition():
+    sources = zoo()
+    target = embedding("mine", images(sources).mean(0))
+    found = recommend(target, sources)
+    expected = {s.name: by_hand(target, s) for s in sources}
+    assert list(found.experts) == sorted(expected, key=expected.get)
+    np.testing.assert_allclose(found.distance, sorted(expected.values()), rtol=1e-9)
+    assert found.lead == pytest.approx(found.distance[1] - found.distance[0])
+    assert found.halves == 0 and np.isnan(found.spread).all() and not found.sure
+    between = [by_hand(a, b, alpha=0) for i, a in enumerate(sources) for b in sources[:i]]
+    assert found.zoo_distance == pytest.approx(np.median(between))
+
+
+def test_spread_over_halves_is_what_fresh_pictures_would_change():
+    # the claim of the module: halves without replacement vary as fresh samples of full size do
+    sources = zoo()
+    told, leads = [], []
+    for seed in range(60):
+        pictures = images(sources, seed=seed)
+        found = recommend(
+            embedding("mine", pictures.mean(0)), sources, halves_of(pictures, 6, seed)
+        )
+        first = [s.name for s in sources].index("e0")
+        lead = by_hand(embedding("m", pictures.mean(0)), sources[1]) - by_hand(
+            embedding("m", pictures.mean(0)), sources[first]
+        )
+        leads.append(lead)
+        assert found.experts[:2] == ("e0", "e1")
+        told.append(found.lead_spread)
+    # 60 draws know their standard deviation to 9%, halves of a few splits theirs to less
+    assert np.sqrt(np.mean(np.square(told))) == pytest.approx(np.std(leads, ddof=1), rel=0.3)
+
+
+def test_sure_where_one_expert_is_near():
+    sources = zoo()
+    pictures = images(sources, noise=0.3, near=(0.95, 0.05))
+    found = recommend(embedding("mine", pictures.mean(0)), sources, halves_of(pictures, 4))
+    assert found.sure and found.contenders == ("e0",) and found.on_top[0] == 1
+    assert "clear" in verdict(found)
+
+
+def test_seldom_sure_where_two_experts_are_equally_near():
+    sources = zoo()
+
+    def lead(share):
+        target = embedding("m", share * sources[0].fisher + (1 - share) * sources[1].fisher)
+        return by_hand(target, sources[1]) - by_hand(target, sources[0])
+
+    share = brentq(lead, 0, 1)
+    sure = 0
+    for seed in range(30):
+        pictures = images(sources, noise=3.0, near=(share, 1 - share), seed=seed)
+        found = recommend(
+            embedding("mine", pictures.mean(0)), sources, halves_of(pictures, 4, seed)
+        )
+        assert found.on_top.sum() == pytest.approx(1)
+        assert ("clear" in verdict(found)) == found.sure
+        assert any("More pictures" in step for step in next_steps(found)) != found.sure
+        sure += found.sure
+    # two standard deviations known from 8 halves: by chance in about one of ten, 8 of 30 in 1%
+    assert sure < 8
+
+
+def test_a_task_unlike_all_experts_is_called_so():
+    rng = np.random.default_rng(1)
+    base = rng.gamma(1.0, size=F)
+    sources = [embedding(f"e{m}", base * rng.uniform(0.8, 1.2, F)) for m in range(4)]
+    target = embedding("odd", rng.permutation(base) ** 3)
+    found = recommend(target, sources, halves_of(np.tile(target.fisher, (10, 1)), 2))
+    assert found.foreign and "generic" in verdict(found)
+    assert not recommend(sources[0], sources).foreign
+
+
+def test_one_expert_and_one_pair_of_halves():
+    [only] = zoo(1)
+    found = recommend(embedding("mine", images(zoo()).mean(0)), [only])
+    assert np.isnan(found.lead) and "only expert" in verdict(found)
+    json.dumps(found.as_dict(), allow_nan=False)
+    with pytest.raises(InputError, match="no expert"):
+        recommend(only, [])
+    with pytest.raises(InputError, match="one pair"):
+        recommend(only, [only], [(only, only)])
+
+
+class _Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.loads = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.loads += [value for key, value in attrs if key in ("src", "href")]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_report_is_one_file_with_everything_in_it(tmp_path):
+    sources = zoo()
+    sources[0].name = "birds & <b>bees</b>"
+    pictures = images(sources)
+    found = recommend(embedding("mine", pictures.mean(0)), sources, halves_of(pictures, 3))
+    write_report(found, tmp_path / "r.html", top=3, facts="Embedded: 100 pictures.")
+    assert [p.name for p in tmp_path.iterdir()] == ["r.html"]
+    text = (tmp_path / "r.html").read_text()
+    tags = _Tags()
+    tags.feed(text)
+    assert tags.open == [] and tags.loads == [] and "url(" not in text
+    assert "<b>bees" not in text and "birds &amp; &lt;b&gt;bees" in text
+    assert "prefers-color-scheme: dark" in text and 'name="viewport"' in text
+    assert text.count("<circle") == 3 and found.experts[3] not in text
+    # dots stand where the distances are: linear in them
+    x = [float(v) for v in re.findall(r'circle cx="([\d.]+)"', text)]
+    assert np.corrcoef(x, found.distance[:3])[0, 1] == pytest.approx(1, abs=1e-4)
+    for value in found.distance[:3]:
+        assert f"<td>{value:.3f}</td>" in text
+    assert page(found, top=99, facts="").count("<circle") == 4
+    with pytest.raises(FileError, match="folder does not exist"):
+        write_report(found, tmp_path / "no" / "r.html", top=3, facts="")

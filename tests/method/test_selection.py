@@ -1,0 +1,320 @@
+"""Strategies of selection: what they may see, what they pick, and the paper's own table."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from t2v.book import paper_numbers as published
+from t2v.errors import InputError
+from t2v.experts.error_matrix import ErrorMatrix
+from t2v.meta_task import counterparts
+from t2v.selection import (
+    ALPHAS,
+    BruteForce,
+    Chance,
+    Generic,
+    MetaTask,
+    Nearest,
+    NearestDomain,
+    TaskBlind,
+    leave_one_out,
+    ranked,
+    selection_table,
+)
+
+PAPER = Path(__file__).resolve().parents[2] / "book" / "paper"
+
+
+@dataclass(frozen=True, eq=False)
+class Fake:
+    """As much of an embedding as a distance asks for."""
+
+    fisher: np.ndarray
+    name: str = ""
+    lineage: tuple = ()
+    spec: dict = field(default_factory=dict)
+
+    @property
+    def trivial(self):
+        return np.full_like(self.fisher, self.fisher.mean())
+
+    @property
+    def layers(self):
+        return {"first": slice(0, 3), "second": slice(3, len(self.fisher))}
+
+
+def random_meta(seed=0, tasks=9, experts=5, filters=12, black_boxes=0, ineligible=0.2):
+    rng = np.random.default_rng(seed)
+
+    def embeddings(count):
+        return [Fake(rng.gamma(0.7, size=filters)) for _ in range(count)]
+
+    eligible = rng.random((tasks, experts)) > ineligible
+    eligible[np.arange(tasks), rng.integers(0, experts - black_boxes, tasks)] = True
+    hidden = [None] * black_boxes
+    return MetaTask(
+        tasks=embeddings(tasks),
+        experts=embeddings(experts - black_boxes) + hidden,
+        errors=rng.uniform(0.05, 0.6, (tasks, experts)),
+        eligible=eligible,
+        generic=rng.uniform(0.05, 0.6, tasks),
+        floor=0.01,
+        task_domains=embeddings(tasks),
+        expert_domains=embeddings(experts - black_boxes) + hidden,
+        task_names=[f"t{t}" for t in range(tasks)],
+        expert_names=[f"e{m}" for m in range(experts)],
+    )
+
+
+BLIND_TO_ROW = [
+    TaskBlind(),
+    Nearest(),
+    Nearest("asymmetric"),
+    Nearest("asymmetric", alpha="chosen"),
+    Nearest("asymmetric", alpha=0.3, prior=0.0),
+    Nearest("kl"),
+    Nearest("jensen_shannon", layers=("second",)),
+    NearestDomain(),
+]
+
+
+@pytest.mark.parametrize("poison", ["nan", "random", "reversed"])
+@pytest.mark.parametrize("strategy", BLIND_TO_ROW, ids=lambda s: f"{s.name}")
+def test_the_row_of_the_target_plays_no_part(strategy, poison):
+    meta = random_meta(black_boxes=1)
+    for t in range(len(meta.tasks)):
+        errors = meta.errors.copy()
+        row = np.random.default_rng(t).random(errors.shape[1])
+        errors[t] = {"nan": np.nan, "random": row, "reversed": 0.9 - errors[t]}[poison]
+        poisoned = replace(meta, errors=errors)
+        np.testing.assert_array_equal(
+            strategy.select(poisoned.query(t)), strategy.select(meta.query(t))
+        )
+
+
+def test_brute_force_does_see_the_row():
+    meta = random_meta()
+    changed = replace(meta, errors=0.9 - meta.errors)
+    for t in range(len(meta.tasks)):
+        first = BruteForce(meta.errors).select(meta.query(t))
+        other = BruteForce(changed.errors).select(changed.query(t))
+        np.testing.assert_array_equal(first, other[::-1])
+
+
+def test_chosen_alpha_does_see_the_other_rows():
+    """Else poisoning would prove nothing: what the rule should use, it uses."""
+    meta = random_meta(tasks=20, experts=8)
+    strategy = Nearest("asymmetric", alpha="chosen")
+    chosen = {
+        strategy.chosen_alpha(replace(meta, errors=e).query(0))
+        for e in np.random.default_rng(1).uniform(0.05, 0.6, (20, *meta.errors.shape))
+    }
+    assert len(chosen) > 2 and chosen <= set(ALPHAS)
+
+
+@pytest.mark.parametrize("strategy", BLIND_TO_ROW, ids=lambda s: f"{s.name}")
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), data=st.data())
+def test_permuting_the_experts_permutes_the_ranking(strategy, seed, data):
+    meta = random_meta(seed, tasks=5, black_boxes=1)
+    order = np.array(data.draw(st.permutations(range(5))))
+    moved = replace(
+        meta,
+        experts=[meta.experts[m] for m in order],
+        expert_domains=[meta.expert_domains[m] for m in order],
+        errors=meta.errors[:, order],
+        eligible=meta.eligible[:, order],
+    )
+    for t in range(5):
+        ranking = strategy.select(meta.query(t))
+        np.testing.assert_array_equal(order[strategy.select(moved.query(t))], ranking)
+        assert meta.eligible[t, ranking].all() and len(set(ranking)) == len(ranking)
+        unknown = [m for m, e in enumerate(meta.experts) if e is None]
+        if not isinstance(strategy, TaskBlind):
+            assert not set(unknown) & set(ranking)
+        everyone = set(np.flatnonzero(meta.eligible[t]))
+        assert set(ranking) | set(unknown) >= everyone
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_brute_force_is_best_and_chance_is_the_mean_over_the_eligible(seed):
+    meta = random_meta(seed)
+    best = leave_one_out(BruteForce(meta.errors), meta)
+    expected = [
+        np.mean([e for e, may in zip(*pair, strict=True) if may])
+        for pair in zip(meta.errors.tolist(), meta.eligible.tolist(), strict=True)
+    ]
+    np.testing.assert_allclose(leave_one_out(Chance(), meta).errors, expected, rtol=1e-12)
+    for strategy in (TaskBlind(), Nearest(), Chance()):
+        assert (best.errors <= leave_one_out(strategy, meta).errors + 1e-15).all()
+
+
+def test_chance_is_what_random_picks_come_to():
+    meta = random_meta(3)
+    rng = np.random.default_rng(0)
+    drawn = [
+        [rng.choice(row[may]) for _ in range(4000)]
+        for row, may in zip(meta.errors, meta.eligible, strict=True)
+    ]
+    expected, spread = np.mean(drawn, axis=1), np.std(drawn, axis=1) / np.sqrt(4000)
+    assert (np.abs(leave_one_out(Chance(), meta).errors - expected) <= 5 * spread + 1e-12).all()
+
+
+def test_nearest_is_the_definition_and_does_not_care_for_a_common_scale():
+    meta = random_meta(prior := 4)
+
+    def distance(a, b):  # Sect. 3.2, with the prior of two layer means
+        a, b = (e.fisher + prior * e.fisher.mean() for e in (a, b))
+        u, v = a / (a + b), b / (a + b)
+        return 1 - u @ v / np.sqrt(u @ u * (v @ v))
+
+    for t in range(len(meta.tasks)):
+        expected = sorted(
+            np.flatnonzero(meta.eligible[t]), key=lambda m: distance(meta.tasks[t], meta.experts[m])
+        )
+        assert list(Nearest(prior=prior).select(meta.query(t))) == expected
+        scaled = replace(
+            meta.query(t),
+            target=Fake(1e-12 * meta.tasks[t].fisher),
+            experts=[Fake(1e-12 * e.fisher) for e in meta.experts],
+        )
+        assert list(Nearest(prior=prior).select(scaled)) == expected
+
+
+def paper_meta():
+    given = published.inat_cub(PAPER)
+    return given, MetaTask(
+        tasks=range(50), experts=range(50), errors=given.errors, eligible=given.eligible,
+        generic=given.imagenet, task_names=given.tasks, expert_names=given.experts,
+    )  # fmt: skip
+
+
+def test_the_papers_table_from_its_own_distances_and_errors():
+    given, meta = paper_meta()
+    # colours are read to half a step: of two equal ones in one row, the red is the nearer
+    distance = given.distance.copy()
+    assert (np.nanargmin(distance, axis=1) != given.red).sum() == 1
+    distance[np.arange(50), given.red] -= 0.25
+    nearest = Nearest(lambda targets, experts: distance[np.ix_(targets, experts)])
+    rows = selection_table(
+        meta, [Chance(), Generic(), nearest, TaskBlind(), BruteForce(meta.errors)], resamples=99
+    )
+    table = {row["strategy"]: row for row in rows}
+    # digits as recomputed independently and printed: Table 2
+    expected = {"chance": 59.519, "generic": 30.189, "nearest": 9.972, "task-blind": 14.601}
+    for name, value in expected.items():
+        assert 100 * table[name]["increase"] == pytest.approx(value, abs=6e-4), name
+    assert 100 * table["optimal"]["error"] == pytest.approx(31.2413, abs=6e-5)
+    assert table["optimal"]["increase"] == 0 and table["optimal"]["optimal"] == 1
+    assert table["nearest"]["optimal"] == pytest.approx(33 / 50)
+    # by hand, from the matrix: which task weighs most, and what is left without it
+    red = given.errors[np.arange(50), given.red]
+    rise = red / np.where(given.eligible, given.errors, np.inf).min(axis=1) - 1
+    assert table["nearest"]["dearest"] == given.tasks[rise.argmax()]
+    assert table["nearest"]["without"] == pytest.approx((rise.sum() - rise.max()) / 49)
+    assert table["nearest"]["median"] == np.median(rise)
+    assert np.isnan(table["chance"]["rank"])
+    assert table["generic"]["minus_generic"] == 0
+    assert 100 * table["nearest"]["minus_generic"] == pytest.approx(9.972 - 30.189, abs=1e-3)
+    assert table["nearest"]["minus_generic_p"] < 0.05 < table["nearest"]["minus_blind_p"]
+
+
+def test_alpha_on_the_papers_data_is_chosen_near_the_papers():
+    given, meta = paper_meta()
+    symmetric, offset, _ = published.split_distance(given.distance)
+
+    def distance(targets, experts, alpha):
+        return (symmetric - alpha / 0.15 * offset)[np.ix_(targets, experts)]
+
+    plain = leave_one_out(Nearest(distance, alpha=0.15), meta)
+    assert (plain.picks == given.red).sum() >= 48  # the split is exact to the colours' rounding
+    strategy = Nearest(distance, alpha="chosen")
+    assert {strategy.chosen_alpha(meta.query(t)) for t in range(50)} <= {0.1, 0.15, 0.2}
+
+
+def test_an_untried_expert_comes_last_for_the_task_blind():
+    meta = random_meta(tasks=4, experts=3, ineligible=0)
+    eligible = meta.eligible.copy()
+    eligible[1:, 0] = False
+    meta = replace(meta, errors=np.where(eligible, meta.errors, np.nan), eligible=eligible)
+    assert TaskBlind().select(meta.query(0))[-1] == 0
+
+
+def test_ties_keep_their_order_and_the_ineligible_are_left_out():
+    may = np.array([True, False, True, True])
+    assert list(ranked([1.0, 0.0, 0.5, 1.0], may)) == [2, 0, 3]
+
+
+def test_a_meta_task_of_a_matrix_takes_the_generic_expert_out():
+    one, two, target = (Fake(np.arange(1.0, 7) + i) for i in range(3))
+    matrix = ErrorMatrix(
+        ("a", "b"),
+        ("x", "generic", "y"),
+        np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]),
+        own=np.array([[True, False, False], [False, False, False]]),
+        overlap=np.array([[True, False, False], [False, False, True]]),
+    )
+    meta = MetaTask.of(matrix, [one, two], {"x": target})
+    assert meta.experts == [target, None] and meta.expert_names == ("x", "y")
+    np.testing.assert_array_equal(meta.generic, [0.2, 0.5])
+    np.testing.assert_array_equal(meta.errors, [[0.1, 0.3], [0.4, 0.6]])
+    np.testing.assert_array_equal(meta.eligible, [[False, True], [True, True]])
+    without = MetaTask.of(matrix, [one, two], {"x": target}, overlap=False)
+    np.testing.assert_array_equal(without.eligible, [[False, True], [True, False]])
+
+
+def test_what_cannot_be_answered_is_refused_by_name():
+    meta = random_meta()
+    with pytest.raises(InputError, match="errors: expected"):
+        replace(meta, errors=meta.errors.T)
+    with pytest.raises(InputError, match="task t3"):
+        eligible = meta.eligible.copy()
+        eligible[3] = False
+        replace(meta, eligible=eligible)
+    with pytest.raises(InputError, match="generic"):
+        replace(meta, generic=np.zeros(2))
+    with pytest.raises(InputError, match="no generic expert"):
+        leave_one_out(Generic(), replace(meta, generic=None))
+    with pytest.raises(InputError, match="domain"):
+        leave_one_out(NearestDomain(), replace(meta, task_domains=None))
+    with pytest.raises(InputError, match="known training task"):
+        leave_one_out(Nearest(), replace(meta, experts=[None] * 5))
+
+
+def course(name, root, images, held_out=10):
+    """What `counterparts` asks of a task."""
+    sizes = {"train": range(images), "held_out": range(held_out)}
+    return SimpleNamespace(name=name, lineage=(root, name), classes=(), **sizes)
+
+
+def test_the_counterparts_of_the_papers_meta_tasks():
+    tasks = [course(f"t{i}", "life" if i < 4 else "wardrobe", 30, held_out=20) for i in range(6)]
+    kinds = ("finches", "life", 100), ("birds", "life", 400), ("coats", "wardrobe", 300)
+    courses = [course(*kind) for kind in kinds]
+    names = ("generic", "HOG", *(c.name for c in courses))
+    matrix = ErrorMatrix(
+        tuple(t.name for t in tasks), names, np.linspace(0.1, 0.4, 30).reshape(6, 5),
+        np.zeros((6, 5), dtype=bool), np.arange(30).reshape(6, 5) == 2,
+    )  # fmt: skip
+    of_tasks = [Fake(np.arange(1.0, 7) + i) for i in range(6)]
+    of_courses = [Fake(np.arange(2.0, 8) * i) for i in range(1, 4)]
+    found = counterparts(matrix, tasks, courses, (of_tasks, of_courses))
+    living, mixed = found["living"], found["mixed"]
+    assert living.expert_names == ("finches", "birds") and len(living.tasks) == 4
+    assert mixed.expert_names == ("birds", "coats") and len(mixed.tasks) == 6
+    assert mixed.experts == of_courses[1:]
+    np.testing.assert_array_equal(mixed.errors, matrix.errors[:, 3:])
+    np.testing.assert_array_equal(living.generic, matrix.errors[:4, 0])
+    np.testing.assert_allclose(mixed.floor, 0.5 / 20)
+    boxed = counterparts(matrix, tasks, courses, (of_tasks, of_courses), more=("HOG",))
+    assert boxed["mixed"].expert_names[0] == "HOG" and boxed["mixed"].experts[0] is None
+    # without overlap, task 0 has one expert of known training left: it is left out, and with it
+    # the meta-task of three
+    strict = counterparts(matrix, tasks, courses, (of_tasks, of_courses), overlap=False)
+    assert list(strict) == ["mixed"] and len(strict["mixed"].tasks) == 6
