@@ -23,7 +23,7 @@ _HOME = {
     "Embedding": "embedding",
     "task2vec": "embedding",
     "domain2vec": "embedding",
-    "embed_tasks": "store",
+    "embed_tasks": "many_tasks",
     "distance_matrix": "distances",
     "Library": "libraries",
     "load_library": "libraries",
