@@ -1,0 +1,283 @@
+"""What every chapter of the book starts from, and where its numbers go.
+
+A chapter has five parameters (library, scale, seed, device, data). From them follow its tasks, its
+probe, the experts and the errors that several chapters share; all of it is computed when a chapter
+first asks for it, and taken from the cache where another chapter asked before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import t2v
+from t2v.book import plots, tables
+from t2v.book.provenance import inputs_of
+from t2v.distances import DEFAULT_PRIOR
+from t2v.embedding import Embedding
+from t2v.errors import InputError
+from t2v.experts.error_matrix import error_matrix
+from t2v.experts.expert import Expert, generic_expert, hog_expert
+from t2v.experts.fine_tuning import train_experts
+from t2v.experts.training import Schedule
+from t2v.libraries import NAMES, SCALES, Library
+from t2v.libraries.expert_tasks import SCHEDULES, expert_tasks
+from t2v.many_tasks import embed_tasks
+from t2v.meta_task import MetaTask, counterparts
+from t2v.probe import Probe
+from t2v.task import Task
+
+BOOK = Path("..") / "book"
+"""Folder of the pages, seen from the folder in which chapters run."""
+
+TRAINING_IMAGES = 400
+"""Images of an expert's training task that are embedded."""
+
+
+class Chapter:
+    """The set-up that chapters share, and the places of their numbers.
+
+    Args:
+        library: name for `load_library`.
+        scale: "smoke", "laptop" or "paper".
+        seed: of the library, the experts, and all resampling.
+        device: "auto", "cpu" or "cuda".
+        data: folder of the photographs; drawn worlds need none.
+        results: folder of the tables that the chapter writes.
+
+    Attributes:
+        photographs: whether the library's images are photographs.
+        ours: kind of the chapter's own numbers, "photographs" or "synthetic" (see `number_kind`).
+        theirs: the other of the two, whose tables are kept in the repository.
+        resampling: `resamples` and `seed` for bootstraps and permutation tests.
+
+    Raises:
+        InputError: for an unknown scale.
+    """
+
+    def __init__(
+        self,
+        library: str,
+        scale: str = "laptop",
+        seed: int = 0,
+        device: str = "auto",
+        data: str | Path | None = None,
+        results: str | Path = "results",
+    ) -> None:
+        if scale not in SCALES:
+            raise InputError(f"scale {scale!r}: choose one of {', '.join(SCALES)}")
+        self.name, self.scale, self.seed = library, scale, seed
+        self.device, self.data, self.results = device, data, Path(results)
+        self.photographs = library not in ("synthetic", "phylogeny", "aviary", "wardrobe")
+        kinds = ("photographs", "synthetic")
+        self.ours, self.theirs = kinds if self.photographs else kinds[::-1]
+        self.resampling = {"resamples": 999 if scale == "smoke" else 9999, "seed": seed}
+        plots.use_style()
+
+    # ---- tasks, probe, experts -------------------------------------------------------------------
+
+    @cached_property
+    def library(self) -> Library:
+        """The library of tasks."""
+        return t2v.load_library(self.name, self.scale, self.seed, self.data)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """Its T tasks."""
+        return self.library.tasks
+
+    @cached_property
+    def data_sets(self) -> list[str]:
+        """Name of the part of the library to which each task belongs, `[T]`."""
+        return [_data_set_of(task) for task in self.tasks]
+
+    @cached_property
+    def probe(self) -> Probe:
+        """ResNet-18 at 64 pixels for photographs, else the network that comes with the package."""
+        if self.photographs:
+            return t2v.load_probe("resnet18", image_size=64, device=self.device)
+        return t2v.load_probe("synthetic", device=self.device)
+
+    @cached_property
+    def training_tasks(self) -> list[Task]:
+        """What the experts are trained on."""
+        return expert_tasks(self._zoo, self.scale, self.seed, self.data)
+
+    @property
+    def schedule(self) -> Schedule:
+        """How the experts are trained."""
+        return Schedule(**SCHEDULES[self._zoo][self.scale])
+
+    @cached_property
+    def experts(self) -> list[Expert]:
+        """One expert for each training task, in their order."""
+        return train_experts(
+            self.training_tasks, self.probe, schedule=self.schedule, seed=self.seed
+        )
+
+    @cached_property
+    def generic(self) -> Expert:
+        """The generic expert: the probe as it is."""
+        return generic_expert(self.probe)
+
+    @cached_property
+    def hog(self) -> Expert:
+        """The black box: histograms of oriented gradients."""
+        return hog_expert(self.probe.image_size)
+
+    @cached_property
+    def matrix(self) -> Any:
+        """Errors of all tasks on the generic expert, HOG, and the experts, in this order."""
+        return error_matrix(self.tasks, [self.generic, self.hog, *self.experts])
+
+    def embed(self, domain: str | None = None) -> tuple[list[Embedding], list[Embedding]]:
+        """Embeddings of the tasks and of the training tasks.
+
+        Args:
+            domain: "mean" or "second" for domain embeddings; `None` for Task2Vec.
+        """
+        if domain is not None:
+            of_tasks, of_training = (
+                embed_tasks(tasks, self.probe, domain=domain)
+                for tasks in (self.tasks, self.training_tasks)
+            )
+            return of_tasks, of_training
+        of_training = embed_tasks(self.training_tasks, self.probe, max_images=TRAINING_IMAGES)
+        return embed_tasks(self.tasks, self.probe), of_training
+
+    def meta_tasks(
+        self, *, overlap: bool = True, domain: str = "second", black_boxes: Sequence[str] = ()
+    ) -> dict[str, MetaTask]:
+        """The meta-tasks of the library, "living" and "mixed", see `build_meta_tasks`.
+
+        Args:
+            overlap: whether experts are eligible that know a class of the task.
+            domain: moment of the domain embeddings.
+            black_boxes: names of experts without training task that are in the pool.
+        """
+        return counterparts(
+            self.matrix,
+            self.tasks,
+            self.training_tasks,
+            self.embed(),
+            domains=self.embed(domain),
+            overlap=overlap,
+            more=black_boxes,
+        )
+
+    # ---- numbers and tables ----------------------------------------------------------------------
+
+    def glue(self, prefix: str, **values: Any) -> None:
+        """Put numbers into the text: `glue("matrix", tasks=20)` is `{glue:text}`matrix-tasks``.
+
+        Args:
+            prefix: first part of the names; `_` in a key becomes `-`.
+            **values: text or numbers; an interval (value, low, high) becomes three numbers, the
+                second and third with `-low` and `-high` after the name.
+        """
+        from myst_nb import glue
+
+        for key, value in values.items():
+            name = f"{prefix}-{key}".replace("_", "-")
+            parts = {name: value}
+            if isinstance(value, tuple):
+                parts = dict(zip((name, f"{name}-low", f"{name}-high"), value, strict=True))
+            for part, number in parts.items():
+                if not isinstance(number, str | int):
+                    number = float(number)
+                glue(part, number, display=False)
+
+    def table(self, name: str, frame: pd.DataFrame, *, limits: str, **more: Any) -> pd.DataFrame:
+        """Write a table and its sidecar into the results of the chapter.
+
+        Columns are described in `columns.csv`, once for the whole book.
+
+        Args:
+            name: of the table, without suffix.
+            frame: one row per observation.
+            limits: what the numbers do not show.
+            **more: further facts for the sidecar; they replace those of the chapter.
+
+        Returns:
+            The frame.
+
+        Raises:
+            InputError: if a column is not described.
+        """
+        note = {"seed": self.seed, "library": self.name, "scale": self.scale}
+        if "probe" in self.__dict__:  # the chapter asked for it, so it entered the numbers
+            note |= {
+                "device": str(self.probe.device),
+                "inputs": inputs_of(self.library, self.probe),
+                "probe": f"{self.probe.name}, {self.probe.image_size} px, weights "
+                f"{self.probe.sha256[:12]}",
+                "prior": DEFAULT_PRIOR,
+            }
+        note |= {"kind": plots.number_kind(self.ours)["label"]} | more
+        path = self.results / f"{name}.csv"
+        tables.write(frame, path, columns=describe(name, frame.columns), limits=limits, **note)
+        return frame
+
+    def kept(self, name: str, folder: str | None = None) -> pd.DataFrame | None:
+        """A table that is kept in the repository; `None` if it is not.
+
+        Args:
+            name: of the table, without suffix.
+            folder: below `book/results`; default: the other kind of number, at scale `laptop`.
+        """
+        path = self.kept_path(name, folder)
+        return tables.read(path) if path.exists() else None
+
+    def kept_path(self, name: str, folder: str | None = None) -> Path:
+        """Where `kept` looks for a table."""
+        other = "synthetic" if self.photographs else "real"
+        return BOOK / "results" / (folder or f"{other}-laptop") / f"{name}.csv"
+
+    def paper(self, name: str) -> pd.DataFrame:
+        """A table of the paper's own numbers, `book/paper/<name>.csv`."""
+        return tables.read(BOOK / "paper" / f"{name}.csv")
+
+    @property
+    def _zoo(self) -> str:
+        return "real" if self.photographs else "synthetic"
+
+
+def describe(table: str, columns: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Unit and meaning of the columns of a table, from `columns.csv`.
+
+    Args:
+        table: name of the table.
+        columns: its columns; a row of `columns.csv` may describe several by a pattern with `*`.
+
+    Raises:
+        InputError: naming the columns that are not described.
+    """
+    rows = _dictionary()
+    rows = rows[rows.table == table]
+    described = {}
+    for column in columns:
+        fits = rows[[column == p or fnmatchcase(column, p) for p in rows.column]]
+        if len(fits):
+            described[column] = {"unit": fits.unit.iloc[0], "meaning": fits.meaning.iloc[0]}
+    if missing := [column for column in columns if column not in described]:
+        raise InputError(f"table {table!r}: columns not described in columns.csv: {missing}")
+    return described
+
+
+def _dictionary() -> pd.DataFrame:
+    path = files("t2v.book") / "columns.csv"
+    with path.open(encoding="utf-8") as file:
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
+
+
+def _data_set_of(task: Task) -> str:
+    """Name of the library that a task comes from: first word of its name, or its root."""
+    first, *_ = task.name.replace("/", " ").split()  # cub/Parulidae, aviary Corvus, dress
+    known = [name for name in (first, task.lineage[0]) if name in NAMES]
+    return known[0] if known else "phylogeny"
