@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from t2v._run.cache import cached_map
@@ -138,3 +139,48 @@ def _held_out_error(key: tuple, task: Task, probe: Probe, features: Tensor) -> f
         name=task.name,
     )
     return head.error(features[test], task.labels[test])
+
+
+def embed_halves(
+    task: Task, splits: int, embed: Callable[[Task, int], Embedding], seed: int = 0
+) -> list[tuple[Embedding, Embedding]]:
+    """Embeddings of both halves of a task's training images, for several random splits.
+
+    They show how much an embedding depends on the images drawn, see `t2v.recommendation`.
+
+    Args:
+        task: task with at least two training images per class.
+        splits: number of splits, 0 or at least 2; each costs about as much as embedding the task.
+        embed: function of a half and a seed; each half has a seed of its own.
+        seed: seed of the splits.
+
+    Raises:
+        InputError: for one split, or naming a class with one image.
+    """
+    if splits == 1:
+        raise InputError("splits: one alone has no spread; take two or more, or 0")
+    train = task.train
+    for k, name in enumerate(task.classes if splits else ()):
+        if int((train.labels == k).sum()) < 2:
+            raise InputError(
+                f"task {task.name!r}: class {name!r} has fewer than two images, so its halves "
+                "cannot say how certain the answer is; add some, or take --splits 0"
+            )
+    generator = torch.Generator().manual_seed(seed)
+    pairs = []
+    for split in range(splits):
+        first, second = _halves(train, generator)
+        first_seed = seed + 1 + 2 * split
+        pairs.append((embed(first, first_seed), embed(second, first_seed + 1)))
+    return pairs
+
+
+def _halves(train: Task, generator: torch.Generator) -> tuple[Task, Task]:
+    """Two halves of every class; of an odd number, chance says which half gets one more."""
+    first = torch.zeros(len(train), dtype=torch.bool)
+    for k in range(train.num_classes):
+        of_class = (train.labels == k).nonzero().flatten()
+        shuffled = of_class[torch.randperm(len(of_class), generator=generator)]
+        extra = len(of_class) % 2 * int(torch.randint(2, (1,), generator=generator))
+        first[shuffled[: len(of_class) // 2 + extra]] = True
+    return train.subset(first), train.subset(~first)

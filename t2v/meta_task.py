@@ -1,4 +1,4 @@
-"""A meta-task: tasks, experts, errors; and what of it may be seen when one task is chosen for."""
+"""A meta-task: tasks, experts, errors; and what a strategy may see of it to choose for one task."""
 
 from __future__ import annotations
 
@@ -13,38 +13,6 @@ from t2v.errors import InputError
 
 Array = NDArray[np.float64]
 
-LIFE = ("life", "Animalia", "Plantae")
-"""Roots of the trees of living things, drawn and photographed."""
-
-
-@dataclass(frozen=True, eq=False)
-class Query:
-    """What a strategy may see when it chooses among M experts for one task.
-
-    Attributes:
-        target: embedding of the task.
-        experts: `[M]`, embeddings of the experts' training tasks; `None`: unknown.
-        eligible: bool `[M]`.
-        tasks: embeddings of R other tasks.
-        errors: `[R, M]`, errors of the experts on those, in [0, 1].
-        tasks_eligible: bool `[R, M]`.
-        floor: `[R]`, see `MetaTask`.
-        target_domain: domain embedding of the task.
-        expert_domains: `[M]`, domain embeddings of the experts' training tasks; `None`: unknown.
-        number: of the task in its meta-task, -1 outside of one.
-    """
-
-    target: Any
-    experts: Sequence[Any]
-    eligible: NDArray[np.bool_]
-    tasks: Sequence[Any]
-    errors: Array
-    tasks_eligible: NDArray[np.bool_]
-    floor: Array
-    target_domain: Any = None
-    expert_domains: Sequence[Any] | None = None
-    number: int = -1
-
 
 @dataclass(frozen=True, eq=False)
 class MetaTask:
@@ -56,11 +24,12 @@ class MetaTask:
         errors: `[T, M]`, error of each expert on each task, in [0, 1].
         eligible: bool `[T, M]`; `None`: every expert on every task.
         generic: `[T]`, error of the generic expert, which is not in the pool (as in the paper).
-        floor: errors below it count as this in ratios, a number or `[T]`: half a test image.
+        floor: error floor, a number or `[T]`: errors below it count as it in ratios. Usually half a
+            held-out image.
         task_domains: `[T]` domain embeddings.
         expert_domains: `[M]` domain embeddings of the experts' training tasks; `None`: unknown.
-        task_names: `[T]`.
-        expert_names: `[M]`.
+        task_names: `[T]` names.
+        expert_names: `[M]` names.
 
     Raises:
         InputError: if the shapes do not fit, or a task has no eligible expert.
@@ -100,7 +69,7 @@ class MetaTask:
             raise InputError(f"no expert is eligible for task {self.task_name(int(alone[0]))}")
 
     def task_name(self, number: int) -> str:
-        """Its name if there is one, else its number."""
+        """Name of a task if it has one, else its position."""
         return str(number) if self.task_names is None else self.task_names[number]
 
     @classmethod
@@ -114,15 +83,16 @@ class MetaTask:
         overlap: bool = True,
         **more: Any,
     ) -> MetaTask:
-        """From a matrix of errors.
+        """Meta-task of a matrix of errors and the embeddings of tasks and experts.
 
         Args:
             matrix: a `t2v.experts.error_matrix.ErrorMatrix`.
             tasks: embeddings, in the matrix's order of tasks.
-            experts: name to embedding of the training task; experts without one are black boxes.
+            experts: name of an expert to the embedding of its training task; experts that are not
+                in it are black boxes.
             generic: name of the generic expert, which is taken out of the pool.
-            overlap: whether an expert whose training classes include one of the task's is
-                eligible; the expert trained on the task itself never is.
+            overlap: whether an expert is eligible that knows a class of the task; the expert
+                trained on the task itself never is.
             **more: `floor`, `task_domains`, and `expert_domains` as a mapping like `experts`.
         """
         pool = matrix.without(generic) if generic in matrix.experts else matrix
@@ -139,70 +109,50 @@ class MetaTask:
             **more,
         )
 
+    def subset(self, rows: Sequence[int]) -> MetaTask:
+        """The meta-task of some of the tasks, by position, with all experts."""
+        return MetaTask(
+            tasks=_of(self.tasks, rows),
+            experts=self.experts,
+            errors=self.errors[list(rows)],
+            eligible=self.eligible[list(rows)],
+            generic=None if self.generic is None else np.asarray(self.generic)[list(rows)],
+            floor=self.floor[list(rows)],
+            task_domains=_of(self.task_domains, rows),
+            expert_domains=self.expert_domains,
+            task_names=_of(self.task_names, rows),
+            expert_names=self.expert_names,
+        )
+
     def query(self, number: int) -> Query:
-        """What may be seen of one task; its row of errors is not in it."""
-        others = [t for t in range(len(self.tasks)) if t != number]
+        """What a strategy may see of one task: everything but the task's own errors."""
         return Query(
             target=self.tasks[number],
-            experts=self.experts,
             eligible=self.eligible[number],
-            tasks=[self.tasks[t] for t in others],
-            errors=self.errors[others],
-            tasks_eligible=self.eligible[others],
-            floor=self.floor[others],
+            others=self.subset([t for t in range(len(self.tasks)) if t != number]),
             target_domain=None if self.task_domains is None else self.task_domains[number],
-            expert_domains=self.expert_domains,
             number=number,
         )
 
 
-def counterparts(
-    matrix: Any,
-    tasks: Sequence[Any],
-    courses: Sequence[Any],
-    embeddings: tuple[Sequence[Any], Sequence[Any]],
-    *,
-    domains: tuple[Sequence[Any], Sequence[Any]] | None = None,
-    overlap: bool = True,
-    more: Sequence[str] = (),
-) -> dict[str, MetaTask]:
-    """The counterparts of the paper's two meta-tasks in a library.
+@dataclass(frozen=True, eq=False)
+class Query:
+    """What a strategy may see when it chooses among M experts for one task.
 
-    "living", as iNat+CUB: tasks of living things, experts trained on living things. "mixed", as
-    Mixed: all tasks, experts of broad tasks, with at least half as many images as the largest one.
-    Tasks with fewer than two eligible experts of known training are left out, and a meta-task with
-    fewer than four tasks.
-
-    Args:
-        matrix: a `t2v.experts.error_matrix.ErrorMatrix` of the tasks.
-        tasks: in the matrix's order; of each, `lineage` and `held_out` are used.
-        courses: what the experts were trained on; `name`, `lineage` and `train` are used.
-        embeddings: of the tasks and of the courses.
-        domains: domain embeddings of both.
-        overlap: see `MetaTask.of`.
-        more: names of experts without a course, black boxes, to be in both pools.
+    Attributes:
+        target: embedding of the task.
+        eligible: bool `[M]`, experts that may be picked.
+        others: the M experts and how they did on the other tasks.
+        target_domain: domain embedding of the task.
+        number: position of the task in its meta-task, -1 outside of one.
     """
-    names = [course.name for course in courses]
-    sizes = [len(course.train) for course in courses]
-    living = [course.name for course in courses if course.lineage[0] in LIFE]
-    broad = [n for n, size in zip(names, sizes, strict=True) if size >= max(sizes) / 2]
-    alive = [t for t, task in enumerate(tasks) if task.lineage[0] in LIFE]
-    plans = {"living": (alive, living), "mixed": (range(len(tasks)), broad)}
-    floor = np.array([0.5 / len(task.held_out) for task in tasks])
-    barred = matrix.own if overlap else matrix.overlap
-    found = {}
-    for plan, (numbers, pool) in plans.items():
-        columns = [m for m, name in enumerate(matrix.experts) if name in pool]
-        rows = [t for t in numbers if (~barred[t, columns]).sum() > 1]
-        if len(rows) < 4:
-            continue
-        others = [n for n in matrix.experts if n not in {"generic", *pool, *more}]
-        extra: dict[str, Any] = {"floor": floor[rows]}
-        if domains is not None:
-            extra["task_domains"] = [domains[0][t] for t in rows]
-            extra["expert_domains"] = dict(zip(names, domains[1], strict=True))
-        of_course = dict(zip(names, embeddings[1], strict=True))
-        part = matrix.of(rows).without(*others)
-        of_rows = [embeddings[0][t] for t in rows]
-        found[plan] = MetaTask.of(part, of_rows, of_course, overlap=overlap, **extra)
-    return found
+
+    target: Any
+    eligible: NDArray[np.bool_]
+    others: MetaTask
+    target_domain: Any = None
+    number: int = -1
+
+
+def _of(values: Sequence[Any] | None, rows: Sequence[int]) -> list[Any] | None:
+    return None if values is None else [values[t] for t in rows]

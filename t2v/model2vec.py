@@ -167,8 +167,9 @@ class LearntModels:
 
     def select(self, query: Query) -> Ranking:
         """By asymmetric distance to the experts, moved."""
+        others = query.others
         fitted = Model2Vec.fit(
-            query.tasks, query.errors, query.experts, query.tasks_eligible, **self.options
+            others.tasks, others.errors, others.experts, others.eligible, **self.options
         )
         return fitted.rank(query.target, query.eligible)
 

@@ -1,11 +1,11 @@
-"""Which expert of a zoo suits a task, and how sure that is. Needs numpy only.
+"""Which expert of a zoo suits a task, and how certain that is. Needs numpy only.
 
-Experts are ranked by the asymmetric distance from their tasks to the new one (Sect. 3.1). How sure
-the ranking is, half of the pictures tells: the task is embedded again from random halves of its
-images, each with a head of its own. What changes from one half to another, drawn without
-replacement, varies about as much as what would change from all of these pictures to as many others
-(Efron & Tibshirani 1993, ch. 11, delete-d jackknife with d = N/2), so its standard deviation is the
-yardstick for the lead of the nearest expert.
+Experts are ranked by a strategy of `t2v.selection` that needs embeddings alone; by default the
+asymmetric distance from their training tasks to the target (Sect. 3.1). Uncertainty is estimated by
+half-sampling: the target is embedded again from random halves of its images, drawn without
+replacement. Such halves vary about as much as independent samples of the full size (delete-d
+jackknife with d = N/2; Efron & Tibshirani 1993, ch. 11), so the standard deviation over halves is
+that of the distances, and of the margin of the nearest expert.
 """
 
 from __future__ import annotations
@@ -15,15 +15,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from t2v.distances import ALPHA, distance_matrix
+from t2v.distances import distance_matrix
 from t2v.errors import InputError
+from t2v.meta_task import Array
+from t2v.selection import Nearest, NearestDomain, Strategy, combined, ranked
 
-Array = NDArray[np.float64]
+STRATEGIES: dict[str, Nearest] = {
+    "symmetric": Nearest("symmetric"),
+    "asymmetric": Nearest("asymmetric"),
+    "domain": NearestDomain(),
+}
+"""Strategies that need no errors of the experts on other tasks, by name."""
 
-SURE = 0.9  # share of the halves in which the nearest expert must stay so
-CLEAR = 2.0  # standard deviations that it must lead by
+MIN_TOP_SHARE = 0.9  # of the halves, for a decisive recommendation
+MIN_MARGIN = 2.0  # standard deviations, for a decisive recommendation
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,62 +37,71 @@ class Recommendation:
     """The experts of a zoo in the order in which they suit a task.
 
     Attributes:
-        task: its name.
-        experts: M names, nearest first; all arrays below are in this order.
-        distance: `[M]`, asymmetric distance from the expert's task to this one; may be negative.
-        symmetric: `[M]`, symmetric distance of the two tasks, in [0, 1].
-        spread: `[M]`, standard deviation of `distance` over halves of the images; NaN without.
-        on_top: `[M]`, share of the halves in which the expert is the nearest; NaN without.
-        lead: distance of the second minus that of the first; NaN where there is one expert.
-        lead_spread: standard deviation of the lead over halves; NaN without.
-        self_distance: symmetric distance of two halves of the task, mean; NaN without.
-        zoo_distance: median symmetric distance between the zoo's own tasks; NaN for one expert.
-        halves: number of halves that were embedded.
+        task: name of the target task.
+        strategy: the strategy that ranked the experts.
+        experts: names of M experts, nearest first; all arrays below are in this order.
+        distance: `[M]`, distance by which the experts are ranked; asymmetric ones may be negative.
+        symmetric: `[M]`, symmetric distance of the expert's training task and the target, in [0, 1].
+        spread: `[M]`, standard deviation of `distance` over halves of the images; NaN without
+            halves.
+        top_share: `[M]`, share of the halves in which the expert is the nearest; NaN without
+            halves.
+        margin: distance of the second expert minus that of the first; NaN for one expert.
+        margin_spread: standard deviation of the margin over halves; NaN without halves.
+        within_task_distance: mean symmetric distance of two halves of the target; NaN without
+            halves.
+        median_zoo_distance: median symmetric distance between the experts' training tasks; NaN for
+            one expert.
+        halves: number of halves.
     """
 
     task: str
+    strategy: Nearest
     experts: tuple[str, ...]
     distance: Array
     symmetric: Array
     spread: Array
-    on_top: Array
-    lead: float
-    lead_spread: float
-    self_distance: float
-    zoo_distance: float
+    top_share: Array
+    margin: float
+    margin_spread: float
+    within_task_distance: float
+    median_zoo_distance: float
     halves: int
 
     @property
-    def sure(self) -> bool:
-        """The first stays first in `SURE` of the halves, and leads by `CLEAR` spreads."""
-        return bool(self.on_top[0] >= SURE and self.lead > CLEAR * self.lead_spread)
+    def decisive(self) -> bool:
+        """Whether the first expert is nearest in 90% of the halves, by two standard deviations."""
+        return bool(
+            self.top_share[0] >= MIN_TOP_SHARE and self.margin > MIN_MARGIN * self.margin_spread
+        )
 
     @property
     def contenders(self) -> tuple[str, ...]:
-        """The first, and whoever came out nearest in some half."""
-        return tuple(name for i, name in enumerate(self.experts) if i == 0 or self.on_top[i] > 0)
+        """The first expert, and each that is nearest in some half."""
+        return tuple(n for i, n in enumerate(self.experts) if i == 0 or self.top_share[i] > 0)
 
     @property
-    def foreign(self) -> bool:
-        """The task is farther from every expert's task than those usually are from each other."""
-        return bool(self.symmetric.min() > self.zoo_distance)
+    def far_from_all(self) -> bool:
+        """Whether all experts are farther away than the zoo's tasks usually are from each other."""
+        return bool(self.symmetric.min() > self.median_zoo_distance)
 
     def as_dict(self, top: int | None = None) -> dict[str, Any]:
-        """Plain values for JSON (NaN as None), the `top` nearest experts only."""
-        columns = ("distance", "spread", "symmetric", "on_top")
-        rows = zip(self.experts, *(getattr(self, name) for name in columns), strict=True)
-        numbers = ("lead", "lead_spread", "self_distance", "zoo_distance")
+        """Plain values for JSON (NaN as None), with the `top` nearest experts only."""
+        columns = ("distance", "spread", "symmetric", "top_share")
+        numbers = ("margin", "margin_spread", "within_task_distance", "median_zoo_distance")
+        experts = [
+            {"name": name} | {column: _plain(getattr(self, column)[i]) for column in columns}
+            for i, name in enumerate(self.experts[:top])
+        ]
         return {
             "task": self.task,
-            "experts": [
-                {"name": name} | {c: _plain(v) for c, v in zip(columns, values, strict=True)}
-                for name, *values in rows
-            ][:top],
+            "strategy": self.strategy.name,
+            "experts": experts,
             **{name: _plain(getattr(self, name)) for name in numbers},
             "halves": self.halves,
-            "sure": self.sure,
+            "decisive": self.decisive,
             "contenders": list(self.contenders),
-            "foreign": self.foreign,
+            "far_from_all": self.far_from_all,
         }
 
 
@@ -95,75 +110,89 @@ def recommend(
     sources: Sequence[Any],
     halves: Sequence[tuple[Any, Any]] = (),
     *,
-    alpha: float = ALPHA,
+    strategy: Strategy = STRATEGIES["asymmetric"],
 ) -> Recommendation:
     """Rank experts for a task.
 
     Args:
-        target: the task's embedding.
-        sources: M embeddings of the experts' tasks, with the same probe.
+        target: embedding of the task; for `NearestDomain` a domain embedding, as are those below.
+        sources: M embeddings of the experts' training tasks, with the same probe.
         halves: pairs of embeddings, each pair from the two halves of the task's images; at least
-            two pairs, or none (then how sure it is stays open).
-        alpha: of the asymmetric distance.
+            two pairs, or none (then the uncertainty is not estimated).
+        strategy: a `Nearest` by the symmetric or the asymmetric distance, or a `NearestDomain`.
 
     Raises:
-        InputError: if there are no sources, one pair of halves, or embeddings that cannot be
-            compared.
+        InputError: for another strategy, no sources, one pair of halves, or embeddings that cannot
+            be compared.
     """
     if not sources:
         raise InputError("recommend: no expert to choose from")
     if len(halves) == 1:
         raise InputError("recommend: one pair of halves has no spread; give two or none")
     parts = [part for pair in halves for part in pair]
-    every = distance_matrix([target, *parts], sources, "asymmetric", alpha=alpha)
-    order = np.argsort(every[0], kind="stable")
-    every = every[:, order]  # [1 + halves, M]
-    of_halves = every[1:]
+    symmetric, distance = _distances([target, *parts], sources, strategy)  # [1 + halves, M]
     count = len(sources)
-    spread, on_top = np.full(count, np.nan), np.full(count, np.nan)
-    lead = lead_spread = zoo_distance = self_distance = np.nan
+    order = ranked(distance[0], np.ones(count, dtype=bool))
+    distance, over_halves = distance[0, order], distance[1:, order]
+    spread, top_share = np.full(count, np.nan), np.full(count, np.nan)
+    margin = margin_spread = median_zoo_distance = within_task_distance = np.nan
     if parts:
-        spread = of_halves.std(axis=0, ddof=1)
-        on_top = np.bincount(of_halves.argmin(axis=1), minlength=count) / len(parts)
-        self_distance = np.mean([distance_matrix([a], [b])[0, 0] for a, b in halves])
+        spread = over_halves.std(axis=0, ddof=1)
+        top_share = np.bincount(over_halves.argmin(axis=1), minlength=count) / len(parts)
+        within_task_distance = np.mean([distance_matrix([a], [b])[0, 0] for a, b in halves])
     if count > 1:
-        lead = every[0, 1] - every[0, 0]
-        between = distance_matrix(sources)
-        zoo_distance = np.median(between[np.triu_indices(count, 1)])
+        margin = distance[1] - distance[0]
+        median_zoo_distance = np.median(distance_matrix(sources)[np.triu_indices(count, 1)])
         if parts:
-            lead_spread = (of_halves[:, 1] - of_halves[:, 0]).std(ddof=1)
+            margin_spread = (over_halves[:, 1] - over_halves[:, 0]).std(ddof=1)
     return Recommendation(
         task=target.name,
+        strategy=strategy,
         experts=tuple(sources[i].name for i in order),
-        distance=every[0],
-        symmetric=distance_matrix([target], sources)[0, order],
+        distance=distance,
+        symmetric=symmetric[0, order],
         spread=spread,
-        on_top=on_top,
-        lead=float(lead),
-        lead_spread=float(lead_spread),
-        self_distance=float(self_distance),
-        zoo_distance=float(zoo_distance),
+        top_share=top_share,
+        margin=float(margin),
+        margin_spread=float(margin_spread),
+        within_task_distance=float(within_task_distance),
+        median_zoo_distance=float(median_zoo_distance),
         halves=len(parts),
     )
 
 
-def verdict(found: Recommendation) -> str:
-    """How sure the choice is, in plain words."""
-    first, number = found.experts[0], len(found.experts)
-    if number == 1:
+def strategy_named(name: str) -> Nearest:
+    """The strategy of `STRATEGIES` with this name.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if name not in STRATEGIES:
+        raise InputError(
+            f"strategy {name!r} is not one of {', '.join(STRATEGIES)}; those that learn from the "
+            "errors of the experts on other tasks (task-blind, α chosen, MODEL2VEC) need an error "
+            "matrix, see t2v.selection"
+        )
+    return STRATEGIES[name]
+
+
+def verdict(recommendation: Recommendation) -> str:
+    """How certain the choice is, in plain words."""
+    first, halves = recommendation.experts[0], recommendation.halves
+    if len(recommendation.experts) == 1:
         return f"{first} is the only expert of this zoo, so there is nothing to choose."
-    if not found.halves:
-        return f"{first} is nearest. How sure that is was not looked into."
-    stays = f"in {found.on_top[0] * found.halves:.0f} of {found.halves} halves of the pictures"
-    lead = f"it leads by {found.lead:.3f} ± {found.lead_spread:.3f}"
-    if found.sure:
-        words = f"{first}, and that is clear: it is nearest {stays}, and {lead}."
-    elif len(found.contenders) > 1:
-        others = ", ".join(found.contenders[1:])
-        words = f"{first} or {others}: too near each other to tell ({first} {stays}; {lead})."
+    if not halves:
+        return f"{first} is nearest. How certain that is was not estimated."
+    share = f"in {recommendation.top_share[0] * halves:.0f} of {halves} halves of the images"
+    margin = f"it leads by {recommendation.margin:.3f} ± {recommendation.margin_spread:.3f}"
+    if recommendation.decisive:
+        words = f"{first}, clearly: it is nearest {share}, and {margin}."
+    elif len(recommendation.contenders) > 1:
+        others = ", ".join(recommendation.contenders[1:])
+        words = f"{first} or {others}: too close to call ({first} is nearest {share}; {margin})."
     else:
-        words = f"{first}, by a small margin: it is nearest {stays}, but {lead}."
-    if found.foreign:
+        words = f"{first}, by a small margin: it is nearest {share}, but {margin}."
+    if recommendation.far_from_all:
         words += (
             " But none is near: your task is farther from all of them than they usually are from "
             "each other, so a generic network may do as well."
@@ -171,28 +200,46 @@ def verdict(found: Recommendation) -> str:
     return words
 
 
-def next_steps(found: Recommendation) -> list[str]:
-    """What to do now, in plain words."""
-    first = found.contenders if found.halves else found.experts[:1]
+def next_steps(recommendation: Recommendation) -> list[str]:
+    """What to do next, in plain words."""
+    first = recommendation.contenders if recommendation.halves else recommendation.experts[:1]
     names = " and ".join(first) if len(first) < 3 else f"{', '.join(first[:-1])} and {first[-1]}"
     steps = [
         f"Fit a linear classifier on the features of {names}, and one on those of the generic "
-        "network, and compare them on pictures held out from both. The distance says where to "
-        "look first; the error decides.",
-        "If you have some thousand pictures, fine-tune the better one on them: it has less to "
+        "network, and compare them on held-out images. The distance says where to look first; the "
+        "error decides.",
+        "If you have a few thousand images, fine-tune the better one on them: it has less to "
         "learn than the generic network.",
     ]
-    if found.foreign:
+    if recommendation.far_from_all:
         steps.append(
-            "Add experts whose tasks are like yours (t2v zoo add), if there are any: this zoo "
-            "knows other things."
+            "Add experts trained on tasks like yours (t2v zoo add), if there are any: this zoo "
+            "covers other things."
         )
-    elif found.halves and not found.sure:
+    elif recommendation.halves and not recommendation.decisive:
         steps.append(
-            "More pictures of each class would sharpen the answer: its uncertainty falls with "
+            "More images of each class would sharpen the answer: its uncertainty falls with "
             "the square root of their number."
         )
     return steps
+
+
+def _distances(
+    targets: Sequence[Any], sources: Sequence[Any], strategy: Strategy
+) -> tuple[Array, Array]:
+    """Symmetric distances `[A, B]`, and those of the strategy."""
+    if not isinstance(strategy, Nearest) or strategy.alpha == "chosen":
+        raise InputError(
+            f"recommend: {strategy.name} needs the errors of the experts on other tasks, which a "
+            f"zoo does not hold; take one of {', '.join(STRATEGIES)}"
+        )
+    if strategy.kind not in ("symmetric", "asymmetric"):
+        raise InputError(
+            f"recommend: {strategy.name} has no symmetric distance to report; take one of "
+            f"{', '.join(STRATEGIES)}"
+        )
+    symmetric, offset = strategy.parts(targets, sources)
+    return symmetric, combined(symmetric, offset, strategy.alpha)
 
 
 def _plain(value: float) -> float | None:

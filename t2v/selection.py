@@ -1,8 +1,8 @@
 """Strategies that choose an expert for a task, and what their choices cost (Sect. 4, Table 2).
 
-A strategy ranks experts when it is shown a `Query`: the task at hand, the zoo, and how its experts
-did on *other* tasks. The errors of the task at hand are not in a query; only `BruteForce`, which
-is made from them, knows them. Needs no torch.
+A strategy ranks the experts of a `Query`: a target task, and how the experts did on *other* tasks.
+The errors of the target are not in a query; only `BruteForce`, which is made from them, knows them.
+Needs no torch.
 """
 
 from __future__ import annotations
@@ -32,35 +32,35 @@ from t2v.meta_task import Array, MetaTask, Query
 Ranking = NDArray[np.intp]
 
 ALPHAS = (0.15, 0.1, 0.2, 0.05, 0.3, 0.0, 0.45, 0.6)
-"""What α is chosen from; of equally good ones the first, which is the nearest to the paper's."""
+"""Candidates for α, nearest to the paper's first: of equally good ones the first is chosen."""
 
 
 class Strategy(Protocol):
-    """A way to choose."""
+    """A rule that ranks experts."""
 
     name: str
 
     def select(self, query: Query) -> Ranking:
-        """Numbers of eligible experts, best first."""
+        """Positions of eligible experts, best first."""
 
 
-class Reference(Protocol):
-    """A line to compare with, which picks nobody from the pool."""
+class Baseline(Protocol):
+    """A baseline that selects no expert: an error level such as chance or the generic network."""
 
     name: str
 
     def reached(self, meta: MetaTask) -> Array:
-        """`[T]`, the error that it reaches or expects."""
+        """Expected error by task, `[T]`."""
 
 
 @dataclass(frozen=True)
 class Chance:
-    """A random eligible expert: the expectation in closed form, the mean over them."""
+    """A random eligible expert: its expected error is the mean over eligible experts."""
 
     name: str = "chance"
 
     def reached(self, meta: MetaTask) -> Array:
-        """`[T]`."""
+        """Mean error by task, `[T]`."""
         return mean_errors(meta.errors, meta.eligible)
 
 
@@ -71,7 +71,11 @@ class Generic:
     name: str = "generic"
 
     def reached(self, meta: MetaTask) -> Array:
-        """`[T]`."""
+        """Error of the generic expert by task, `[T]`.
+
+        Raises:
+            InputError: if the meta-task has none.
+        """
         if meta.generic is None:
             raise InputError("the meta-task has no generic expert: give generic=")
         return np.asarray(meta.generic, dtype=np.float64)
@@ -79,43 +83,48 @@ class Generic:
 
 @dataclass(frozen=True, eq=False)
 class BruteForce:
-    """Every expert is tried on the task; the only strategy that is given the answer."""
+    """Every expert is tried on the target; the only strategy that knows the answer.
+
+    Attributes:
+        errors: `[T, M]`, errors of the meta-task.
+        name: label in tables.
+    """
 
     errors: Array
-    """`[T, M]`."""
     name: str = "optimal"
 
     def select(self, query: Query) -> Ranking:
-        """By the true errors."""
+        """Ranking by the true errors."""
         return ranked(self.errors[query.number], query.eligible)
 
 
 @dataclass(frozen=True)
 class TaskBlind:
-    """The expert with the smallest mean error on the other tasks; the target is not looked at."""
+    """The expert with the smallest mean error on the other tasks; the target is ignored."""
 
     name: str = "task-blind"
 
     def select(self, query: Query) -> Ranking:
-        """By mean error over the other tasks for which each is eligible; untried ones last."""
-        count = query.tasks_eligible.sum(axis=0)
-        total = np.where(query.tasks_eligible, query.errors, 0).sum(axis=0)
+        """Ranking by mean error over the other tasks; experts eligible for none of them last."""
+        others = query.others
+        count = others.eligible.sum(axis=0)
+        total = np.where(others.eligible, others.errors, 0).sum(axis=0)
         mean = np.divide(total, count, out=np.full(len(count), np.inf), where=count > 0)
         return ranked(mean, query.eligible)
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The expert whose training task is nearest; one of unknown training is never chosen.
+    """The expert whose training task is nearest; a black box is never picked.
 
     Attributes:
-        kind: of distance, see `distance_matrix`; or a function `(targets [A], experts [B]) -> [A,
-            B]`, called with `alpha=` if alpha is given.
+        kind: kind of distance, see `distance_matrix`; or a function `(targets, experts) -> [A, B]`,
+            called with `alpha=` if `alpha` is set, in which it must be linear.
         alpha: weight of the distance to the trivial task in `asymmetric`; "chosen": the one of
             `ALPHAS` that does best on the query's other tasks.
-        prior: see `distance_matrix`.
-        layers: likewise.
-        name: in tables; default: made from the above.
+        prior: multiple of the trivial embedding, see `distance_matrix`.
+        layers: layers whose filters are compared, see `distance_matrix`.
+        name: label in tables; default: made from `kind` and `alpha`.
     """
 
     kind: str | Callable[..., Array] = "symmetric"
@@ -133,44 +142,58 @@ class Nearest:
             object.__setattr__(self, "name", f"{kind}{chosen}")
 
     def select(self, query: Query) -> Ranking:
-        """By distance."""
+        """Ranking by distance.
+
+        Raises:
+            InputError: if no eligible expert has a known training task, or α is to be chosen and
+                there are no errors to choose it by.
+        """
         alpha = self.chosen_alpha(query) if self.alpha == "chosen" else self.alpha
-        distance = self._distance([query.target], query.experts, alpha)[0]
-        if not np.any(query.eligible & np.isfinite(distance)):
+        known = [m for m, expert in enumerate(query.others.experts) if expert is not None]
+        if not query.eligible[known].any():
             raise InputError(f"{self.name}: no eligible expert has a known training task")
+        distance = np.full(len(query.eligible), np.inf)
+        experts = [query.others.experts[m] for m in known]
+        distance[known] = combined(*self.parts([query.target], experts), alpha)[0]
         return ranked(distance, query.eligible & np.isfinite(distance))
 
     def chosen_alpha(self, query: Query) -> float:
         """The α with the smallest mean relative error increase on the query's other tasks."""
-        known = [m for m, expert in enumerate(query.experts) if expert is not None]
-        experts = [query.experts[m] for m in known]
-        errors, eligible = query.errors[:, known], query.tasks_eligible[:, known]
-        usable = eligible.any(axis=1)
-        tasks = [task for task, use in zip(query.tasks, usable, strict=True) if use]
-        errors, eligible, floor = errors[usable], eligible[usable], query.floor[usable]
-        # linear in alpha: two distances give all
-        at_0 = self._distance(tasks, experts, 0.0)
-        slope = self._distance(tasks, experts, 1.0) - at_0
+        others = query.others
+        known = [m for m, expert in enumerate(others.experts) if expert is not None]
+        usable = np.flatnonzero(others.eligible[:, known].any(axis=1))
+        if not len(usable):
+            raise InputError(f"{self.name}: needs the errors of the experts on other tasks")
+        tasks = [others.tasks[t] for t in usable]
+        errors, eligible = (x[np.ix_(usable, known)] for x in (others.errors, others.eligible))
+        parts = self.parts(tasks, [others.experts[m] for m in known])
         costs = []
         for alpha in ALPHAS:
-            picks = nearest_eligible(at_0 + alpha * slope, eligible)
+            picks = nearest_eligible(combined(*parts, alpha), eligible)
             chosen = errors_of(errors, picks, eligible)
-            costs.append(relative_increases(chosen, errors, eligible, floor).mean())
+            increases = relative_increases(chosen, errors, eligible, others.floor[usable])
+            costs.append(increases.mean())
         return ALPHAS[int(np.argmin(costs))]
 
-    def _distance(self, tasks: Sequence[Any], experts: Sequence[Any], alpha: Any) -> Array:
-        """`[A, B]`; infinite to experts of unknown training."""
-        known = [m for m, expert in enumerate(experts) if expert is not None]
-        distance = np.full((len(tasks), len(experts)), np.inf)
-        if known:
-            options = {} if alpha is None else {"alpha": alpha}
-            there = [experts[m] for m in known]
-            if isinstance(self.kind, str):
-                options |= {"prior": self.prior, "layers": self.layers}
-                distance[:, known] = distance_matrix(tasks, there, self.kind, **options)
-            else:
-                distance[:, known] = self.kind(tasks, there, **options)
-        return distance
+    def parts(self, targets: Sequence[Any], sources: Sequence[Any]) -> tuple[Array, ArrayLike]:
+        """The distance as `first - alpha * second`, for `combined`.
+
+        Args:
+            targets: A embeddings.
+            sources: B embeddings, all known.
+
+        Returns:
+            `[A, B]`, and what broadcasts to it: 0 for a distance without α.
+        """
+        options = {"prior": self.prior, "layers": self.layers}
+        if self.kind == "asymmetric":
+            return asymmetric_parts(targets, sources, **options)
+        if isinstance(self.kind, str):
+            return distance_matrix(targets, sources, self.kind, **options), 0.0
+        if self.alpha is None:
+            return self.kind(targets, sources), 0.0
+        first = self.kind(targets, sources, alpha=0.0)
+        return first, first - self.kind(targets, sources, alpha=1.0)
 
 
 @dataclass(frozen=True)
@@ -180,36 +203,55 @@ class NearestDomain(Nearest):
     name: str = "domain"
 
     def select(self, query: Query) -> Ranking:
-        """By distance of the domain embeddings."""
-        if query.target_domain is None or query.expert_domains is None:
+        """Ranking by distance of the domain embeddings.
+
+        Raises:
+            InputError: if the meta-task has no domain embeddings.
+        """
+        others = query.others
+        if query.target_domain is None or others.expert_domains is None:
             raise InputError("domain: the meta-task has no domain embeddings")
-        swapped = replace(query, target=query.target_domain, experts=query.expert_domains)
-        return super().select(swapped)
+        others = replace(others, tasks=others.task_domains, experts=others.expert_domains)
+        return super().select(replace(query, target=query.target_domain, others=others))
+
+
+def asymmetric_parts(
+    targets: Sequence[Any], sources: Sequence[Any], **options: Any
+) -> tuple[Array, Array]:
+    """Symmetric distances `[A, B]` and offsets `[B]`: `d_asym = symmetric - alpha * offset`."""
+    symmetric = distance_matrix(targets, sources, "asymmetric", alpha=0.0, **options)
+    one = distance_matrix(targets[:1], sources, "asymmetric", alpha=1.0, **options)
+    return symmetric, symmetric[0] - one[0]
+
+
+def combined(first: Array, second: ArrayLike, alpha: float | None) -> Array:
+    """The distance `[A, B]` of `Nearest.parts` for one α; `None`: a distance without α."""
+    return first if alpha is None else first - alpha * np.asarray(second)
 
 
 class Outcome(NamedTuple):
-    """What a strategy did on every task of a meta-task."""
+    """What a strategy or baseline reaches on every task of a meta-task."""
 
     picks: Ranking | None
-    """`[T]`; `None` for a reference, which picks nobody."""
+    """Positions of the picks, `[T]`; `None` for a baseline."""
     errors: Array
-    """`[T]`, the error reached."""
+    """Errors of the picks, or of the baseline, `[T]`."""
     seconds: float
-    """Of choosing alone, for the median task."""
+    """Time to choose for the median task, s; without embedding."""
 
 
 def ranked(score: ArrayLike, eligible: NDArray[np.bool_]) -> Ranking:
-    """Numbers of the eligible, smallest score first; among equals in their order."""
+    """Positions of the eligible experts, smallest score first; equal scores keep their order."""
     order = np.argsort(np.asarray(score, dtype=np.float64), kind="stable")
     return order[eligible[order]]
 
 
-def leave_one_out(strategy: Strategy | Reference, meta: MetaTask, jobs: int = 1) -> Outcome:
-    """Choose for every task of a meta-task, each time with the errors of the others.
+def leave_one_out(strategy: Strategy | Baseline, meta: MetaTask, jobs: int = 1) -> Outcome:
+    """Choose for every task of a meta-task, each time with the errors of the other tasks.
 
     Args:
-        strategy: how.
-        meta: for which tasks, among which experts.
+        strategy: strategy or baseline.
+        meta: tasks and experts.
         jobs: processes of `joblib.Parallel`, over tasks; -1: one per core.
 
     Raises:
@@ -230,24 +272,24 @@ def _first(strategy: Strategy, query: Query) -> tuple[int, float]:
 
 
 def selection_table(
-    meta: MetaTask, strategies: Sequence[Strategy | Reference], *, jobs: int = 1, **options: Any
+    meta: MetaTask, strategies: Sequence[Strategy | Baseline], *, jobs: int = 1, **options: Any
 ) -> list[dict[str, Any]]:
     """The paper's Table 2, one row per strategy, with intervals and tests.
 
     Args:
         meta: tasks and experts.
-        strategies: what to compare.
-        jobs: see `leave_one_out`.
+        strategies: strategies and baselines, one per row.
+        jobs: processes, see `leave_one_out`.
         **options: `resamples` and `seed` of `bootstrap` and `paired_test`.
 
     Returns:
         Dictionaries: `strategy`; `error`, mean; `increase`, mean relative error increase over the
-        best eligible expert, with `low`, `high`, and `median`; `dearest`, the task with the largest
-        increase, and `without`, the mean of the others (a mean of ratios can hang on one task);
-        `optimal`, share of picks that are the best (ties count), and `rank`, mean (1: best), both
-        NaN for references; for each of generic and task-blind `minus_*`, the mean difference of
-        the increases (negative: better than these), with `_low`, `_high` and `_p` of the paired
-        permutation test; `seconds` of choosing.
+        best eligible expert, with `low`, `high`, and `median`; `worst_task`, the task with the
+        largest increase, and `mean_without_worst`, the mean of the others (a mean of ratios can
+        depend on one task); `optimal`, share of picks that are the best (ties count), and `rank`,
+        mean (1: best), both NaN for baselines; for each of generic and task-blind `minus_*`, the
+        mean difference of the increases (negative: better than these), with `_low`, `_high` and
+        `_p` of the paired permutation test; `seconds` to choose.
     """
     outcomes = [leave_one_out(strategy, meta, jobs) for strategy in strategies]
     against = {"blind": leave_one_out(TaskBlind(), meta).errors}
@@ -261,13 +303,16 @@ def selection_table(
     for strategy, outcome in zip(strategies, outcomes, strict=True):
         values = increases(outcome.errors)
         row = {"strategy": strategy.name, "error": float(outcome.errors.mean())}
-        row |= zip(("increase", "low", "high"), bootstrap(values, **options), strict=True)
-        dearest = int(np.argmax(values))
-        others = np.delete(values, dearest)
+        mean = bootstrap(values, **options)
+        worst = int(np.argmax(values))
+        others = np.delete(values, worst)
         row |= {
+            "increase": mean.value,
+            "low": mean.low,
+            "high": mean.high,
             "median": float(np.median(values)),
-            "dearest": meta.task_name(dearest),
-            "without": float(others.mean()) if len(others) else np.nan,
+            "worst_task": meta.task_name(worst),
+            "mean_without_worst": float(others.mean()) if len(others) else np.nan,
             "optimal": np.nan,
             "rank": np.nan,
         }
@@ -276,8 +321,11 @@ def selection_table(
             row |= {"optimal": float(np.mean(ranks == 1)), "rank": float(ranks.mean())}
         for name, errors in against.items():
             test = paired_test(values, increases(errors), **options)
-            key = f"minus_{name}"
-            row |= zip((key, f"{key}_low", f"{key}_high"), test.difference, strict=True)
-            row[f"{key}_p"] = test.permutation_p
+            row |= {
+                f"minus_{name}": test.difference.value,
+                f"minus_{name}_low": test.difference.low,
+                f"minus_{name}_high": test.difference.high,
+                f"minus_{name}_p": test.permutation_p,
+            }
         rows.append(row | {"seconds": outcome.seconds})
     return rows

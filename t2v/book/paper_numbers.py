@@ -1,4 +1,4 @@
-"""The paper's own numbers (`book/paper/`) as arrays, and what can be taken apart in them.
+"""The paper's own numbers (`book/paper/`) as meta-tasks, and its distances taken apart.
 
 Errors are shares in [0, 1] here; the tables have per cent, as the paper.
 """
@@ -13,93 +13,93 @@ from numpy.typing import NDArray
 
 from t2v.book import tables
 from t2v.evaluation import errors_of, nearest_eligible
+from t2v.meta_task import Array, MetaTask
 
-Array = NDArray[np.float64]
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PaperMetaTask(MetaTask):
+    """One half of Fig. 6: T tasks, M experts, and what the paper prints of them.
 
-@dataclass(frozen=True)
-class MetaTask:
-    """One half of Fig. 6: T tasks, M experts."""
+    The paper prints distances but no embeddings: `tasks` and `experts` are positions in `distance`.
+    Names of tasks begin with their data set in brackets. `generic` is the error on the ImageNet
+    expert; an expert is not eligible for the task that it was trained on.
 
-    tasks: list[str]
-    experts: list[str]
-    errors: Array
-    """`[T, M]`, shares."""
-    eligible: NDArray[np.bool_]
-    """`[T, M]`; on iNat+CUB an expert is not eligible for the task it was trained on."""
-    red: NDArray[np.intp]
-    """`[T]`, the expert that asymmetric Task2Vec selected."""
+    Attributes:
+        distance: `[T, M]`, asymmetric distance in steps of the colour map, from 0 (near) to 255.
+        task2vec_pick: `[T]`, position of the expert that asymmetric Task2Vec picks, red in Fig. 6.
+        own_error: `[T]`, error of the expert trained on the task itself.
+        fig3_cross_error: `[T]`, errors at the red crosses of Fig. 3.
+        norm: `[T]`, L1 norm of the embedding.
+        test_size: `[T]`, number of test images.
+    """
+
     distance: Array
-    """`[T, M]`, asymmetric distance in steps of the colour map, from 0 (near) to 255 (far)."""
-    imagenet: Array | None = None
-    """`[T]`, error with the generic network."""
-    own: Array | None = None
-    """`[T]`, error with the task's own expert."""
+    task2vec_pick: NDArray[np.intp]
+    own_error: Array | None = None
+    fig3_cross_error: Array | None = None
     norm: Array | None = None
-    """`[T]`, L1 norm of the embedding."""
-    crosses: Array | None = None
-    """`[T]`, errors marked by the red crosses of Fig. 3."""
     test_size: NDArray[np.intp] | None = None
-    """`[T]`, images."""
 
     @property
-    def source(self) -> NDArray[np.str_]:
-        """Data set of each task: CUB, iNat, IMAT, DEEPFASHION, in one spelling."""
+    def data_set(self) -> NDArray[np.str_]:
+        """Data set of each task, `[T]`: CUB, iNat, iMaterialist or DeepFashion."""
         spelt = {"INAT": "iNat", "IMAT": "iMaterialist", "DEEPFASHION": "DeepFashion"}
-        names = [task[1 : task.index("]")] for task in self.tasks]
+        names = [task[1 : task.index("]")] for task in self.task_names]
         return np.array([spelt.get(name, name) for name in names])
 
     @property
     def taxon(self) -> NDArray[np.str_]:
-        """Class of each task of iNat+CUB, the name in parentheses."""
-        return np.array([task.rpartition("(")[2].rstrip(")") for task in self.tasks])
+        """Class of each task of iNat+CUB, `[T]`: the name in parentheses."""
+        return np.array([task.rpartition("(")[2].rstrip(")") for task in self.task_names])
 
 
-def inat_cub(folder: str | Path, printed: bool = False) -> MetaTask:
+def inat_cub(folder: str | Path, printed: bool = False) -> PaperMetaTask:
     """The iNat+CUB meta-task, 50 tasks by 50 experts.
 
     Args:
-        folder: `book/paper`.
-        printed: the whole per cent of Fig. 6 instead of the exact errors of Fig. 3.
+        folder: the folder `book/paper`.
+        printed: whether errors are the whole per cent of Fig. 6, not the exact ones of Fig. 3.
     """
     folder = Path(folder)
     exact = tables.read(folder / "inat_cub_exact.csv")
     tasks = exact.task.tolist()
     shown = tables.read(folder / "inat_cub.csv") if printed else exact
-    experts = np.array(tasks)
     distance = tables.read(folder / "inat_cub_distance_index.csv")[tasks].to_numpy(float)
     share = {name: exact[name].to_numpy() / 100 for name in exact if name.endswith("_error")}
-    return MetaTask(
-        tasks=tasks,
-        experts=tasks,
+    return PaperMetaTask(
+        tasks=range(len(tasks)),
+        experts=range(len(tasks)),
         errors=shown[tasks].to_numpy(float) / 100,
         eligible=~np.eye(len(tasks), dtype=bool),
-        red=np.array([np.flatnonzero(experts == name)[0] for name in exact.fig6_red_selected]),
+        generic=share["imagenet_expert_error"],
+        task_names=tasks,
+        expert_names=tasks,
         distance=distance,
-        imagenet=share["imagenet_expert_error"],
-        own=share["own_expert_error"],
+        task2vec_pick=np.array([tasks.index(name) for name in exact.fig6_red_selected]),
+        own_error=share["own_expert_error"],
+        fig3_cross_error=share["fig3_red_cross_error"],
         norm=exact.embedding_l1_norm.to_numpy(),
-        crosses=share["fig3_red_cross_error"],
         test_size=exact.n_test.to_numpy(),
     )
 
 
-def mixed(folder: str | Path) -> MetaTask:
+def mixed(folder: str | Path) -> PaperMetaTask:
     """The Mixed meta-task, 40 tasks by 25 experts, in whole per cent as printed.
 
     Args:
-        folder: `book/paper`.
+        folder: the folder `book/paper`.
     """
     shown = tables.read(Path(folder) / "mixed.csv")
     distance = tables.read(Path(folder) / "mixed_distance_index.csv")
     experts = distance.columns[1:].tolist()
-    return MetaTask(
-        tasks=shown.task.tolist(),
-        experts=experts,
+    return PaperMetaTask(
+        tasks=range(len(shown)),
+        experts=range(len(experts)),
         errors=shown[experts].to_numpy(float) / 100,
-        eligible=np.ones((len(shown), len(experts)), dtype=bool),
-        red=np.array([experts.index(name) for name in shown.task2vec_selected_red]),
+        task_names=shown.task.tolist(),
+        expert_names=experts,
         distance=distance[experts].to_numpy(float),
+        task2vec_pick=np.array([experts.index(name) for name in shown.task2vec_selected_red]),
     )
 
 
@@ -127,24 +127,24 @@ def split_distance(distance: Array) -> tuple[Array, Array, float]:
     return symmetric, offset, float(left[~np.eye(len(left), dtype=bool)].std())
 
 
-def sweep_alpha(meta: MetaTask, factors: Array, draws: int = 200, seed: int = 0) -> Array:
+def sweep_alpha(meta: PaperMetaTask, factors: Array, draws: int = 200, seed: int = 0) -> Array:
     """Errors of the picks for other values of alpha, from the distances behind Fig. 6.
 
     Args:
         meta: a square meta-task.
         factors: `[K]`, multiples of the paper's alpha; 0 is the symmetric distance.
-        draws: the colours are read to half a step; so many matrices within that are drawn (0: none,
-            as read).
-        seed: of the draws.
+        draws: number of matrices drawn within the half step to which colours can be read; 0: the
+            matrix as read.
+        seed: seed of the draws.
 
     Returns:
         `[max(draws, 1), K, T]`, error of the pick.
     """
     rng = np.random.default_rng(seed)
-    found = []
+    errors = []
     for _ in range(max(draws, 1)):
         noise = rng.uniform(-0.5, 0.5, meta.distance.shape) if draws else 0.0
         symmetric, offset, _ = split_distance(meta.distance + noise)
         picks = [nearest_eligible(symmetric - k * offset, meta.eligible) for k in factors]
-        found.append([errors_of(meta.errors, pick, meta.eligible) for pick in picks])
-    return np.array(found)
+        errors.append([errors_of(meta.errors, pick, meta.eligible) for pick in picks])
+    return np.array(errors)

@@ -12,69 +12,99 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from t2v import __version__
+
 # read when torch is loaded: threads that wait sleep, else a busy machine is ten times as slow
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from t2v.cli import zoo as cli_zoo
-from t2v.cli.options import Device, ImageSize, Pictures, ProbeName, Seed, Weights, read_task
+from t2v.cli.options import (
+    Device,
+    Images,
+    ImageSize,
+    Json,
+    ProbeName,
+    Seed,
+    Weights,
+    read_task,
+    say,
+)
 from t2v.errors import FileError, InputError
 
 app = typer.Typer(
-    help="Task2Vec: embed visual tasks, tell how alike they are, choose an expert.",
+    help="Task2Vec: embed visual tasks, compare them, choose an expert.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"t2v {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take the options of `t2v` itself."""
 
 
 @app.command()
 def embed(
-    folder: Pictures,
+    images: Images,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Default: NAME.safetensors.")
+        Path | None,
+        typer.Option("-o", "--output", help="File to write; default: NAME.safetensors."),
     ] = None,
     probe: ProbeName = "resnet34",
     weights: Weights = None,
     image_size: ImageSize = None,
     device: Device = "auto",
     max_images: Annotated[
-        int | None, typer.Option(help="Use at most so many, evenly over classes.", min=2)
+        int | None,
+        typer.Option(help="Use at most this many images, drawn evenly over classes.", min=2),
     ] = None,
     estimator: Annotated[str, typer.Option(help="auto, exact, sketch, sample or robust.")] = "auto",
     seed: Seed = 0,
 ) -> None:
-    """Embed a folder of pictures as a task."""
+    """Embed a folder of images as a task."""
     from t2v.embedding import task2vec
     from t2v.probe import load_probe
 
     if output is not None and not output.parent.is_dir():
         raise FileError(f"{output}: its folder does not exist")
     network = load_probe(probe, weights, image_size, device)
-    task = read_task(folder, network, max_images=max_images, seed=seed)
+    task = read_task(images, network, max_images=max_images, seed=seed, progress=True)
     output = output or Path(f"{task.name}.safetensors")
     embedding = task2vec(task, network, estimator=estimator, seed=seed, progress=True)
     embedding.save(output)
     spec = embedding.spec
-    Console().print(
+    say(
         f"{output}: {spec['images']} images, {spec['classes']} classes, "
-        f"{len(embedding.fisher)} filters of {spec['probe']}, norm {embedding.norm:.4g}",
-        soft_wrap=True,
-        highlight=False,
+        f"{len(embedding.fisher)} filters of {spec['probe']}, norm {embedding.norm:.4g}"
     )
 
 
 @app.command()
 def distances(
-    files: Annotated[list[Path], typer.Argument(help="Embeddings, made by `t2v embed`.")],
+    files: Annotated[list[Path], typer.Argument(help="Embeddings written by `t2v embed`.")],
     kind: Annotated[
-        str, typer.Option(help="symmetric, asymmetric (rows: targets, columns: sources), ...")
+        str,
+        typer.Option(help="Distance: symmetric, asymmetric (rows: targets, columns: sources), ..."),
     ] = "symmetric",
     plot: Annotated[
         Path | None, typer.Option(help="Draw the matrix to this file (.png, .svg, .pdf).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """The distances between embedded tasks."""
+    """Print the distances between embedded tasks."""
     from t2v.distances import distance_matrix
     from t2v.embedding import Embedding
 
@@ -105,7 +135,7 @@ app.command()(cli_zoo.recommend)
 
 
 def _unique(names: list[str]) -> list[str]:
-    """Names with a number behind those that come more than once."""
+    """The names, those that occur more than once with a number."""
     return [
         f"{name} ({names[: i + 1].count(name)})" if names.count(name) > 1 else name
         for i, name in enumerate(names)
@@ -113,7 +143,7 @@ def _unique(names: list[str]) -> list[str]:
 
 
 def main(arguments: Any = None) -> None:
-    """Entry point: what is wrong goes to stderr in one line, with exit code 2."""
+    """Entry point: errors of the user go to stderr in one line, with exit code 2."""
     try:
         app(arguments)
     except (InputError, FileError) as error:

@@ -43,19 +43,6 @@ def fewer(task: Task, count: int, seed: int = 0) -> Task:
     return replace(task.subset(kept), test=torch.arange(len(kept)) >= len(index))
 
 
-def largest_tasks(tasks: Sequence[Task], count: int = 4) -> list[Task]:
-    """The tasks with most training images, no two of one group, at most two of one lineage's root.
-
-    Among equals, the first; the rule by which chapter 14 takes the four tasks of Fig. 4.
-    """
-    chosen: list[Task] = []
-    for task in sorted(tasks, key=lambda task: -len(task.train)):
-        of_root = [c for c in chosen if c.lineage[0] == task.lineage[0]]
-        if task.group not in [c.group for c in chosen] and len(of_root) < 2:
-            chosen.append(task)
-    return chosen[:count]
-
-
 def fixed_errors(
     tasks: Sequence[Task],
     experts: Sequence[Expert],

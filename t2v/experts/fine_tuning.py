@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.progress import Progress
 
 from t2v._run.cache import content_key, folder
-from t2v._run.parallel import default_jobs, in_parallel
+from t2v._run.parallel import bar, default_jobs, in_parallel
 from t2v.experts.expert import Expert
 from t2v.experts.training import CHECK, Schedule, Training
 from t2v.probe import Probe
@@ -49,16 +48,15 @@ def fine_tune(
     """
     train = task.train
     devices = [probe.device] if probe.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), Progress(disable=not progress) as bar:
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         training = Training(train, probe, schedule)
         key = _key(task, probe, schedule, seed)
         if checkpoint is not None and checkpoint.exists():
             training.load(checkpoint, key)
-        shown = bar.add_task(task.name, total=schedule.steps, completed=training.step)
-        while training.step < schedule.steps:
-            training.run(min(CHECK, schedule.steps - training.step))
-            bar.update(shown, completed=training.step)
+        starts = range(training.step, schedule.steps, CHECK)
+        for start in bar(starts, task.name, len(starts), progress):
+            training.run(min(CHECK, schedule.steps - start))
             if checkpoint is not None:
                 training.save(checkpoint, key)
         extractor, head = training.finish()

@@ -1,22 +1,21 @@
 """A zoo on disk: a folder with one sub-folder per expert.
 
-Each sub-folder holds `expert.safetensors` (network and recipe) and `embedding.safetensors` (the
-task it was trained on). It appears when both are whole: it is written under a hidden name and then
-renamed. All embeddings of a zoo are of one probe, so that they can be compared.
+Each sub-folder holds `expert.safetensors` (network and recipe), and the embedding and the domain
+embedding of the training task, `embedding.safetensors` and `domain.safetensors`. It appears when
+all are whole. All embeddings of a zoo are of one probe, so that they can be compared.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 
-from t2v.embedding import Embedding, task2vec
+from t2v._run.files import adding_folder
+from t2v.embedding import Embedding
 from t2v.errors import FileError, InputError
 from t2v.experts.expert import FORMAT, Expert
 from t2v.experts.fine_tuning import fine_tune
@@ -24,8 +23,7 @@ from t2v.experts.training import Schedule
 from t2v.probe import Probe, load_probe
 from t2v.task import Task
 
-EXPERT, EMBEDDING = "expert.safetensors", "embedding.safetensors"
-_OF_PROBE = ("probe", "weights_sha256", "image_size")
+EXPERT, EMBEDDING, DOMAIN = "expert.safetensors", "embedding.safetensors", "domain.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +31,9 @@ class Entry:
     """One expert of a zoo.
 
     Attributes:
-        name: of its sub-folder, and of its embedding.
-        folder: where it lies.
-        embedding: of the task it was trained on.
+        name: name of its sub-folder, and of its embeddings.
+        folder: path of its sub-folder.
+        embedding: embedding of its training task.
     """
 
     name: str
@@ -46,75 +44,199 @@ class Entry:
         """The expert itself, read from disk."""
         return Expert.load(self.folder / EXPERT)
 
+    def domain(self) -> Embedding:
+        """The domain embedding of its training task, read from disk.
+
+        Raises:
+            FileError: if it has none: zoos made by t2v 0.1 do not.
+        """
+        path = self.folder / DOMAIN
+        if not path.is_file():
+            raise FileError(f"{self.folder}: has no {DOMAIN}; remove the expert and add it again")
+        return Embedding.load(path)
+
     @property
     def megabytes(self) -> float:
-        """What the expert takes on disk."""
+        """Size of the expert on disk, MB."""
         return (self.folder / EXPERT).stat().st_size / 1e6
 
 
-def entries(directory: str | Path) -> list[Entry]:
-    """The experts of a zoo, by name.
+class Zoo:
+    """A folder of experts, read once.
 
-    Raises:
-        FileError: if there is no such folder, or a sub-folder that is not of a zoo.
+    Args:
+        folder: the zoo's folder; `train` and `add` make it.
     """
-    directory = Path(directory)
-    if not directory.is_dir():
-        raise FileError(f"{directory}: no such zoo; `t2v zoo add {directory} PICTURES` makes one")
-    folders = sorted(p for p in directory.iterdir() if p.is_dir() and p.name[0] != ".")
-    for folder in folders:
-        for name in (EMBEDDING, EXPERT):
-            if not (folder / name).is_file():
-                raise FileError(f"{folder}: not an expert of a zoo, it has no {name}")
-    return [Entry(p.name, p, Embedding.load(p / EMBEDDING)) for p in folders]
 
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._entries: list[Entry] | None = None
 
-def check_new(directory: str | Path, name: str, probe: Probe) -> None:
-    """Refuse what could not be added, before any time goes into it.
+    @property
+    def entries(self) -> list[Entry]:
+        """The experts by name.
 
-    Raises:
-        InputError: if the name cannot be a folder's or is taken, or the probe is another than that
-            of the zoo.
-        FileError: if the folder that is to hold the zoo does not exist, or is not one.
-    """
-    directory = Path(directory)
-    if not name or name[0] == "." or Path(name).name != name:
-        raise InputError(f"expert {name!r}: its name becomes a folder's: give it a plain one")
-    if not directory.exists():
-        if not directory.absolute().parent.is_dir():
-            raise FileError(f"{directory}: the folder that is to hold it does not exist")
-        return
-    there = entries(directory)
-    if name in {entry.name for entry in there}:
-        raise InputError(f"{directory}: has an expert {name!r}; remove it first, or take --name")
-    for entry in there[:1]:
-        check_probe(entry.embedding, probe)
+        Raises:
+            FileError: if there is no such folder, or a sub-folder that is not of a zoo.
+        """
+        if self._entries is None:
+            self._entries = self._read()
+        return self._entries
 
-
-def check_probe(embedding: Embedding, probe: Probe) -> None:
-    """Refuse a probe with which a zoo's embeddings were not made.
-
-    Raises:
-        InputError: naming the first thing that differs.
-    """
-    have = dict(zip(_OF_PROBE, (probe.name, probe.sha256, probe.image_size), strict=True))
-    for key, value in have.items():
-        wanted = embedding.spec[key]
-        if wanted != value:
-            raise InputError(
-                f"the zoo's tasks are embedded with {key} {wanted}, not {value}: give the same "
-                "--probe, --weights and --image-size"
+    def _read(self) -> list[Entry]:
+        if not self.folder.is_dir():
+            raise FileError(
+                f"{self.folder}: no such zoo; `t2v zoo add {self.folder} IMAGES` makes one"
             )
+        folders = sorted(p for p in self.folder.iterdir() if p.is_dir() and p.name[0] != ".")
+        for folder in folders:
+            for name in (EMBEDDING, EXPERT):
+                if not (folder / name).is_file():
+                    raise FileError(f"{folder}: not an expert of a zoo, it has no {name}")
+        return [Entry(p.name, p, Embedding.load(p / EMBEDDING)) for p in folders]
+
+    def load_probe(
+        self,
+        name: str | None = None,
+        weights: str | Path | None = None,
+        image_size: int | None = None,
+        device: str = "auto",
+    ) -> Probe:
+        """The probe with which the zoo's tasks are embedded.
+
+        Args:
+            name: architecture; default: that of the zoo, of an empty one "resnet34".
+            weights: file of the weights, see `t2v.load_probe`.
+            image_size: pixels; default: that of the zoo, of an empty one the probe's.
+            device: "cpu", "cuda" or "auto".
+
+        Raises:
+            InputError: naming what differs from the probe of the zoo's embeddings.
+        """
+        spec = self.entries[0].embedding.spec if self.folder.exists() and self.entries else {}
+        name = name or spec.get("probe", "resnet34")
+        probe = load_probe(name, weights, image_size or spec.get("image_size"), device)
+        self.check_probe(probe)
+        return probe
+
+    def check_probe(self, probe: Probe) -> None:
+        """Refuse a probe with which the zoo's embeddings were not made.
+
+        Raises:
+            InputError: naming the first thing that differs.
+        """
+        if not self.folder.exists() or not self.entries:
+            return
+        spec = self.entries[0].embedding.spec
+        of_probe = {
+            "probe": probe.name,
+            "weights_sha256": probe.sha256,
+            "image_size": probe.image_size,
+        }
+        for key, value in of_probe.items():
+            if spec[key] != value:
+                raise InputError(
+                    f"the zoo's tasks are embedded with {key} {spec[key]}, not {value}: give the "
+                    "same --probe, --weights and --image-size"
+                )
+
+    def check_new(self, name: str) -> None:
+        """Refuse an expert that could not be added, before any time goes into it.
+
+        Raises:
+            InputError: if the name cannot be a folder's or is taken.
+            FileError: if the folder that is to hold the zoo does not exist, or is not one.
+        """
+        if not name or name[0] == "." or Path(name).name != name:
+            raise InputError(f"expert {name!r}: its name becomes a folder's: give it a plain one")
+        if not self.folder.exists():
+            if not self.folder.absolute().parent.is_dir():
+                raise FileError(f"{self.folder}: the folder that is to hold it does not exist")
+        elif name in {entry.name for entry in self.entries}:
+            raise InputError(
+                f"{self.folder}: has an expert {name!r}; remove it first, or take --name"
+            )
+
+    def train(
+        self, task: Task, probe: Probe, steps: int, seed: int, progress: bool = False
+    ) -> Expert:
+        """Fine-tune an expert; its checkpoint lies hidden in the zoo until the expert is added.
+
+        A run that was killed continues from it if it is started again with the same arguments.
+
+        Args:
+            task: training task; its name becomes the expert's.
+            probe: network to start from.
+            steps: number of fine-tuning steps.
+            seed: seed of batches and augmentation.
+            progress: whether to show a progress bar.
+        """
+        made = not self.folder.exists()
+        self.folder.mkdir(exist_ok=True)
+        checkpoint = self._checkpoint(task.name)
+        options = {"seed": seed, "checkpoint": checkpoint, "progress": progress}
+        try:
+            return fine_tune(task, probe, schedule=Schedule(steps), **options)
+        except BaseException:
+            if made and not checkpoint.exists():
+                self.folder.rmdir()
+            raise
+
+    def add(
+        self, name: str, expert: Expert, embedding: Embedding, domain: Embedding | None = None
+    ) -> Entry:
+        """Add an expert, whole or not at all; the zoo's folder is made if need be.
+
+        Args:
+            name: name of the expert.
+            expert: the expert.
+            embedding: embedding of its training task.
+            domain: domain embedding of its training task.
+        """
+        made = not self.folder.exists()
+        self.folder.mkdir(exist_ok=True)
+        try:
+            with adding_folder(self.folder / name) as draft:
+                expert.save(draft / EXPERT)
+                embedding.save(draft / EMBEDDING)
+                if domain is not None:
+                    domain.save(draft / DOMAIN)
+        except BaseException:
+            if made:
+                self.folder.rmdir()
+            raise
+        self._checkpoint(name).unlink(missing_ok=True)
+        self._entries = None
+        return Entry(name, self.folder / name, embedding)
+
+    def remove(self, name: str) -> None:
+        """Remove an expert from the zoo and from disk.
+
+        Raises:
+            InputError: if the zoo has none of this name.
+        """
+        known = {entry.name: entry for entry in self.entries}
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise InputError(f"{self.folder}: has no expert {name!r}; it has: {names}")
+        gone = self.folder / f".{name}.removed"
+        shutil.rmtree(gone, ignore_errors=True)  # of a removal that was killed
+        os.rename(known[name].folder, gone)  # at once, so that no half of it is ever read
+        shutil.rmtree(gone)
+        self._entries = None
+
+    def _checkpoint(self, name: str) -> Path:
+        return self.folder / f".{name}.checkpoint"
 
 
 def read_expert(path: Path, task: Task, network: str, like: Probe) -> Expert:
-    """A network from a file as an expert on a task.
+    """A network from a file as an expert.
 
     Args:
-        path: what `Expert.save` wrote, or a state dict of a torchvision classifier.
-        task: what it was trained on; its name becomes the expert's.
+        path: file that `Expert.save` wrote, or a state dict of a torchvision classifier.
+        task: training task; its name becomes the expert's.
         network: architecture of the state dict.
-        like: the probe, whose image size and device a state dict's network takes over.
+        like: probe whose image size and device the network of a state dict takes over.
     """
     try:
         with safe_open(path, framework="numpy") as file:
@@ -125,112 +247,3 @@ def read_expert(path: Path, task: Task, network: str, like: Probe) -> Expert:
         return replace(Expert.load(path, device=like.device), name=task.name)
     probe = load_probe(network, path, like.image_size, like.device)
     return Expert(task.name, probe, classes=tuple(task.classes), task=task.name)
-
-
-def train(
-    directory: str | Path, task: Task, probe: Probe, steps: int, seed: int, progress: bool = False
-) -> Expert:
-    """Fine-tune an expert for a zoo; its checkpoint lies hidden there until it is added.
-
-    A run that was killed goes on from it, if it is started again with the same arguments.
-    """
-    directory = Path(directory)
-    made = not directory.exists()
-    directory.mkdir(exist_ok=True)
-    checkpoint = _checkpoint(directory, task.name)
-    options = {"seed": seed, "checkpoint": checkpoint, "progress": progress}
-    try:
-        return fine_tune(task, probe, schedule=Schedule(steps), **options)
-    except BaseException:
-        if made and not checkpoint.exists():
-            directory.rmdir()
-        raise
-
-
-def _checkpoint(directory: Path, name: str) -> Path:
-    return directory / f".{name}.checkpoint"
-
-
-def add(directory: str | Path, name: str, expert: Expert, embedding: Embedding) -> Entry:
-    """Put an expert into a zoo, which is made if need be; whole or not at all."""
-    directory = Path(directory)
-    made = not directory.exists()
-    directory.mkdir(exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=directory, prefix=f".{name}.part-"))
-    try:
-        expert.save(draft / EXPERT)
-        embedding.save(draft / EMBEDDING)
-        draft.chmod(0o755)
-        os.rename(draft, directory / name)
-        _checkpoint(directory, name).unlink(missing_ok=True)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        if made:
-            directory.rmdir()
-        raise
-    return Entry(name, directory / name, embedding)
-
-
-def remove(directory: str | Path, name: str) -> None:
-    """Take an expert out of a zoo.
-
-    Raises:
-        InputError: if it is not there.
-    """
-    known = {entry.name: entry for entry in entries(directory)}
-    if name not in known:
-        names = ", ".join(known) or "none"
-        raise InputError(f"{directory}: has no expert {name!r}; it has: {names}")
-    gone = Path(directory) / f".{name}.removed"
-    shutil.rmtree(gone, ignore_errors=True)  # of a removal that was killed
-    os.rename(known[name].folder, gone)  # at once, so that no half of it is ever read
-    shutil.rmtree(gone)
-
-
-def embed_halves(
-    task: Task, probe: Probe, splits: int, seed: int = 0, **options: object
-) -> list[tuple[Embedding, Embedding]]:
-    """Embed both halves of a task's training images, for several random splits.
-
-    Args:
-        task: at least two training images per class.
-        probe: see `load_probe`.
-        splits: number of splits; each costs about as much as embedding the task once.
-        seed: of the splits; the embeddings have seeds of their own.
-        **options: of `task2vec`.
-
-    Raises:
-        InputError: naming a class with one image.
-    """
-    if splits == 1:
-        raise InputError("splits: one alone has no spread; take two or more, or 0")
-    train = task.train
-    few = [
-        name for k, name in enumerate(task.classes) if splits and int((train.labels == k).sum()) < 2
-    ]
-    if few:
-        raise InputError(
-            f"task {task.name!r}: class {few[0]!r} has fewer than two pictures, so its halves "
-            "cannot tell how sure the answer is; add some, or take --splits 0"
-        )
-    generator = torch.Generator().manual_seed(seed)
-    pairs = []
-    for split in range(splits):
-        halves = _halves(train, generator)
-        a, b = (
-            task2vec(half, probe, seed=seed + 1 + 2 * split + i, **options)
-            for i, half in enumerate(halves)
-        )
-        pairs.append((a, b))
-    return pairs
-
-
-def _halves(train: Task, generator: torch.Generator) -> tuple[Task, Task]:
-    """Two halves of every class; of an odd number, chance says which half gets one more."""
-    first = torch.zeros(len(train), dtype=torch.bool)
-    for k in range(train.num_classes):
-        of_class = (train.labels == k).nonzero().flatten()
-        shuffled = of_class[torch.randperm(len(of_class), generator=generator)]
-        extra = len(of_class) % 2 * int(torch.randint(2, (1,), generator=generator))
-        first[shuffled[: len(of_class) // 2 + extra]] = True
-    return train.subset(first), train.subset(~first)

@@ -13,8 +13,7 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 
 from t2v import evaluation
-from t2v.book import paper_numbers as published
-from t2v.book import tables
+from t2v.book import paper_numbers, tables
 from t2v.evaluation import best_errors, errors_of, mean_errors, relative_increases
 
 PAPER = Path(__file__).resolve().parents[2] / "book" / "paper"
@@ -22,17 +21,17 @@ PAPER = Path(__file__).resolve().parents[2] / "book" / "paper"
 
 @pytest.fixture(scope="module")
 def exact():
-    return published.inat_cub(PAPER)
+    return paper_numbers.inat_cub(PAPER)
 
 
 @pytest.fixture(scope="module")
 def typed():
-    return published.inat_cub(PAPER, printed=True)
+    return paper_numbers.inat_cub(PAPER, printed=True)
 
 
 @pytest.fixture(scope="module")
 def mixed():
-    return published.mixed(PAPER)
+    return paper_numbers.mixed(PAPER)
 
 
 def increases(meta, chosen, tasks=slice(None)):
@@ -43,12 +42,12 @@ def increases(meta, chosen, tasks=slice(None)):
 def strategies(meta):
     found = {
         "chance": mean_errors(meta.errors, meta.eligible),
-        "asymmetric": errors_of(meta.errors, meta.red, meta.eligible),
+        "asymmetric": errors_of(meta.errors, meta.task2vec_pick, meta.eligible),
         "task-blind": errors_of(
             meta.errors, evaluation.task_blind_picks(meta.errors, meta.eligible), meta.eligible
         ),
     }
-    return found if meta.imagenet is None else {**found, "ImageNet": meta.imagenet}
+    return found if meta.generic is None else {**found, "ImageNet": meta.generic}
 
 
 def agrees(value, text):
@@ -104,7 +103,7 @@ def test_the_same_by_plain_numpy():
 )
 def test_mixed_over_39_tasks(mixed, strategy, text):
     kept = best_errors(mixed.errors) > 0
-    assert [mixed.tasks[t] for t in np.flatnonzero(~kept)] == ["[IMAT] Winter boots"]
+    assert [mixed.task_names[t] for t in np.flatnonzero(~kept)] == ["[IMAT] Winter boots"]
     agrees(increases(mixed, strategies(mixed)[strategy], kept).mean(), text)
 
 
@@ -114,9 +113,12 @@ def test_one_task_explains_the_printed_chance_of_mixed(mixed):
     boots = int(np.flatnonzero(~kept)[0])
     with_boots = increases(mixed, chance, kept).sum() + 100 * (chance[boots] / 0.00329 - 1)
     assert with_boots / 40 == pytest.approx(112.49, abs=0.03)  # 0.329% has three digits
-    assert mixed.experts[mixed.red[boots]] == "Shoes" and mixed.errors[boots, mixed.red[boots]] == 0
+    assert (
+        mixed.expert_names[mixed.task2vec_pick[boots]] == "Shoes"
+        and mixed.errors[boots, mixed.task2vec_pick[boots]] == 0
+    )
     picks = evaluation.task_blind_picks(mixed.errors)
-    assert {mixed.experts[p] for p in picks} == {"Aves"}
+    assert {mixed.expert_names[p] for p in picks} == {"Aves"}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_one_task_explains_the_printed_chance_of_mixed(mixed):
     [("CUB", "14.02", "95.20", "48.39", "17.82"), ("iNat", "48.46", "23.84", "11.98", "2.13")],
 )
 def test_split_by_data_set(exact, source, best, chance, generic, asymmetric):
-    own = exact.source == source
+    own = exact.data_set == source
     assert own.sum() == 25
     agrees(100 * best_errors(exact.errors, exact.eligible)[own].mean(), best)
     for name, text in (("chance", chance), ("ImageNet", generic), ("asymmetric", asymmetric)):
@@ -143,21 +145,21 @@ def test_counts_of_right_picks(exact, mixed):
     chosen = strategies(exact)["asymmetric"]
     assert np.sum(chosen == best) == 33
     assert np.sum(strategies(mixed)["asymmetric"] == best_errors(mixed.errors)) == 18
-    against = np.sign(np.round(exact.imagenet - chosen, 7))
+    against = np.sign(np.round(exact.generic - chosen, 7))
     assert [int(np.sum(against == s)) for s in (1, 0, -1)] == [36, 2, 12]
-    assert np.sum(exact.imagenet < best - 1e-9) == 8
+    assert np.sum(exact.generic < best - 1e-9) == 8
 
 
 def test_imagenet_in_the_pool(exact):
-    errors = np.column_stack([exact.errors, exact.imagenet])
+    errors = np.column_stack([exact.errors, exact.generic])
     eligible = np.column_stack([exact.eligible, np.ones(50, bool)])
     agrees(100 * best_errors(errors, eligible).mean(), "30.97")
-    agrees(100 * evaluation.relative_error_increase(errors, exact.red, eligible), "11.74")
+    agrees(100 * evaluation.relative_error_increase(errors, exact.task2vec_pick, eligible), "11.74")
 
 
 def test_task_blind_takes_passeriformes(exact):
     picks = evaluation.task_blind_picks(exact.errors, exact.eligible)
-    names, counts = np.unique([exact.experts[p] for p in picks], return_counts=True)
+    names, counts = np.unique([exact.expert_names[p] for p in picks], return_counts=True)
     assert dict(zip(names, counts, strict=True)) == {
         "[iNat] Passeriformes (Aves)": 49,
         "[iNat] Lepidoptera (Insecta)": 1,
@@ -199,17 +201,17 @@ def test_asymmetric_and_task_blind_differ_by_kind_of_task(exact, mixed):
     ],
 )
 def test_sweep_of_alpha_on_the_papers_distances(exact, alpha, text):
-    [[errors]] = published.sweep_alpha(exact, np.array([alpha / 0.15]), draws=0)
+    [[errors]] = paper_numbers.sweep_alpha(exact, np.array([alpha / 0.15]), draws=0)
     agrees(increases(exact, errors).mean(), text)
 
 
 def test_symmetric_distance_recovered_from_colours(exact):
-    symmetric, offset, left = published.split_distance(exact.distance)
+    symmetric, offset, left = paper_numbers.split_distance(exact.distance)
     agrees(left, "0.79")
     agrees(np.std((exact.distance - exact.distance.T)[exact.eligible]), "25.1")
     agrees(spearmanr(offset, exact.norm).statistic, "0.96")
     agrees(pearsonr(offset, exact.norm).statistic, "0.93")
-    drawn = published.sweep_alpha(exact, np.array([0.0]), draws=100)[:, 0]
+    drawn = paper_numbers.sweep_alpha(exact, np.array([0.0]), draws=100)[:, 0]
     values = [increases(exact, errors).mean() for errors in drawn]
     # +41.1 ± 0.6 (range 40.2 to 42.9) in the notes, with slightly wider noise
     assert np.mean(values) == pytest.approx(41.1, abs=0.2)
@@ -224,7 +226,7 @@ def test_split_distance_finds_what_was_put_together():
     even = rng.uniform(1, 2, (8, 8))
     even += even.T
     offset = rng.normal(size=8)
-    symmetric, found, left = published.split_distance(even - offset)
+    symmetric, found, left = paper_numbers.split_distance(even - offset)
     np.testing.assert_allclose(found, offset - offset.mean(), atol=1e-12)
     off = ~np.eye(8, dtype=bool)
     np.testing.assert_allclose(symmetric[off], (even - offset.mean())[off], atol=1e-12)
@@ -240,16 +242,16 @@ def test_split_distance_finds_what_was_put_together():
     ],
 )
 def test_norm_and_error_as_drawn_and_as_they_belong(exact, where, drawn, own, best):
-    chosen = np.ones(50, bool) if where == "all" else exact.source == where
+    chosen = np.ones(50, bool) if where == "all" else exact.data_set == where
     dots = tables.read(PAPER / "fig2_right_digitised.csv")
     as_drawn = dots["y_as_printed_next_to_it"].to_numpy()
     optimum = best_errors(exact.errors, exact.eligible)
-    for error, text in ((as_drawn, drawn), (exact.own, own), (optimum, best)):
+    for error, text in ((as_drawn, drawn), (exact.own_error, own), (optimum, best)):
         if text:
             value = evaluation.spearman_interval(exact.norm[chosen], error[chosen], resamples=99)
             agrees(value.value, text)
     if where == "all":
-        for error, text in ((as_drawn, "0.720"), (exact.own, "0.788"), (optimum, "0.861")):
+        for error, text in ((as_drawn, "0.720"), (exact.own_error, "0.788"), (optimum, "0.861")):
             agrees(pearsonr(exact.norm, error).statistic, text)
 
 
@@ -263,16 +265,16 @@ def test_figure_2_pairs_norms_and_errors_of_different_tasks(exact, typed):
     assert np.sum(np.abs(drawn - diagonal) <= 0.501) < 10
     whole = {}
     for name, order in (("columns", columns), ("rows", np.arange(50))):
-        inat = exact.source[order] == "iNat"
+        inat = exact.data_set[order] == "iNat"
         images = drawn[inat] / 100 * exact.test_size[order][inat]
         whole[name] = int(np.sum(np.abs(images - np.round(images)) < 0.02))
     assert whole["columns"] == 25 and whole["rows"] < 8
 
 
 def test_crosses_of_figure_3_are_another_selection(exact):
-    agrees(increases(exact, exact.crosses).mean(), "7.361")
+    agrees(increases(exact, exact.fig3_cross_error).mean(), "7.361")
     selected = strategies(exact)["asymmetric"]
-    assert np.sum(np.abs(exact.crosses - selected) > 5e-4) == 13
+    assert np.sum(np.abs(exact.fig3_cross_error - selected) > 5e-4) == 13
 
 
 def test_exact_errors_are_whole_images_and_round_to_the_printed(exact, typed):
@@ -285,10 +287,10 @@ def test_exact_errors_are_whole_images_and_round_to_the_printed(exact, typed):
 def test_red_is_the_nearest_by_colour(exact, mixed):
     for meta in (exact, mixed):
         shown = np.where(meta.eligible, meta.distance, np.inf)
-        assert np.all(shown[np.arange(len(shown)), meta.red] == shown.min(axis=1))
+        assert np.all(shown[np.arange(len(shown)), meta.task2vec_pick] == shown.min(axis=1))
     assert (len(mixed.tasks), len(mixed.experts)) == (40, 25)
     assert [
-        int(np.sum(mixed.source == s)) for s in ("CUB", "iNat", "iMaterialist", "DeepFashion")
+        int(np.sum(mixed.data_set == s)) for s in ("CUB", "iNat", "iMaterialist", "DeepFashion")
     ] == [
         5,
         15,
@@ -299,13 +301,13 @@ def test_red_is_the_nearest_by_colour(exact, mixed):
 
 def test_cub_sizes_are_the_smallest_that_fit(exact):
     off = exact.eligible
-    for t in np.flatnonzero(exact.source == "CUB"):
+    for t in np.flatnonzero(exact.data_set == "CUB"):
         errors = exact.errors[t][off[t]]
         for size in range(20, exact.test_size[t] + 1):
             images = errors * size
             if np.abs(images - np.round(images)).max() < 2e-3:
                 break
-        assert size == exact.test_size[t], exact.tasks[t]
+        assert size == exact.test_size[t], exact.task_names[t]
 
 
 def test_legend_of_figure_1_left_has_slid_by_one():

@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from t2v import Embedding, images
+from t2v import Embedding, Task, __version__, domain2vec, images, load_probe
 from t2v._run import parallel as work
 from t2v.cli import app as cli
+from t2v.embedding import task2vec
+from t2v.experts.zoo_folder import Zoo
+from t2v.meta_task import MetaTask
+from t2v.selection import Nearest, NearestDomain
 
 
 class Done:
@@ -145,7 +149,39 @@ def test_recommend_as_table_json_and_report(t2v, zoo, folder):
     assert "What to do next" in report and f"{first['distance']:.3f}" in report
     quick = json.loads(t2v(*ask[:-4], "--splits", 0, "--json").out)
     assert quick["experts"][0]["distance"] == first["distance"]
-    assert quick["experts"][0]["spread"] is None and not quick["sure"]
+    assert quick["experts"][0]["spread"] is None and not quick["decisive"]
+
+
+@pytest.mark.parametrize("name", ["symmetric", "asymmetric", "domain"])
+def test_recommend_ranks_as_the_strategy_of_selection(t2v, zoo, folder, name):
+    answer = json.loads(
+        t2v("recommend", "mine", "--zoo", "zoo", "--splits", 2, "--json", "--strategy", name).out
+    )
+    probe = load_probe("synthetic", device="cpu")
+    task = Task.from_folder(folder / "mine", size=probe.image_size)
+    entries = Zoo(zoo).entries
+    meta = MetaTask(
+        tasks=[task2vec(task, probe)],
+        experts=[entry.embedding for entry in entries],
+        errors=np.zeros((1, len(entries))),
+        task_domains=[domain2vec(task, probe, "second")],
+        expert_domains=[entry.domain() for entry in entries],
+    )
+    strategy = {"domain": NearestDomain()}.get(name) or Nearest(name)
+    ranking = strategy.select(meta.query(0))
+    assert [e["name"] for e in answer["experts"]] == [entries[m].name for m in ranking]
+    assert answer["strategy"] == name and answer["halves"] == 4
+
+
+@pytest.mark.parametrize("command", [(), ("embed",), ("zoo",), ("zoo", "add"), ("recommend",)])
+def test_help_is_short_and_long(t2v, command):
+    short, long = t2v(*command, "-h"), t2v(*command, "--help")
+    assert short.code == 0 and "Usage" in short.out and short.out == long.out
+    assert "picture" not in short.out
+
+
+def test_version(t2v):
+    assert t2v("--version").out == f"t2v {__version__}\n"
 
 
 EMBED = ("--probe", "synthetic")
@@ -178,6 +214,7 @@ EMBED = ("--probe", "synthetic")
         (("zoo", "remove", "zoo", "lions"), "no expert 'lions'"),
         (("recommend", "mine", "--zoo", "nowhere"), "no such zoo"),
         (("recommend", "nowhere", "--zoo", "zoo"), "nowhere"),
+        (("recommend", "mine", "--zoo", "zoo", "--strategy", "task-blind"), "need an error matrix"),
         (("recommend", "mine", "--zoo", "empty"), "the zoo is empty"),
         (("recommend", "mine", "--zoo", "zoo", "--report", "no/r.html"), "no/r.html"),
         (("recommend", "mine", "--zoo", "zoo", "--splits", 1), "two or more, or 0"),

@@ -1,7 +1,5 @@
 """Errors with fewer images and after fine-tuning: against the plain way, one at a time."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +13,6 @@ from t2v.experts.expert import generic_expert
 from t2v.experts.few_images import (
     fewer,
     fixed_errors,
-    largest_tasks,
     transfer_distance,
     tuned_errors,
 )
@@ -59,19 +56,6 @@ def test_fewer_images_are_evenly_drawn_nested_and_tested_on_the_same():
     assert pictures[3] < pictures[10] < pictures[40] < whole
     assert fewer(task, 10, 5).fingerprint == drawn[10].fingerprint
     assert fewer(task, 10, 6).fingerprint != drawn[10].fingerprint
-
-
-def test_the_largest_tasks_are_of_different_groups_and_two_of_a_kind():
-    plan = [  # images, root, group
-        (50, "life", "birds"), (90, "life", "fish"), (80, "life", "fish"), (70, "life", "moths"),
-        (60, "wardrobe", "colour"), (60, "wardrobe", "sleeve"), (40, "wardrobe", "neck"),
-    ]  # fmt: skip
-    tasks = [
-        replace(small_task(count=n, held_out=0), lineage=(root, group), group=group)
-        for n, root, group in plan
-    ]
-    found = [(len(t.train), t.group) for t in largest_tasks(tasks)]
-    assert found == [(90, "fish"), (70, "moths"), (60, "colour"), (60, "sleeve")]
 
 
 @pytest.mark.parametrize("count", [2, 91])

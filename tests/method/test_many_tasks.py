@@ -94,3 +94,36 @@ def test_held_out_errors_are_those_of_the_tasks_own_heads():
     wrong = (guess != held_out.labels).double()
     by_class = [float(wrong[held_out.labels == k].mean()) for k in range(3)]
     assert store.held_out_errors([task], probe, jobs=1) == [pytest.approx(np.mean(by_class))]
+
+
+def test_halves_are_halves_of_every_class():
+    task = small_task(count=31, held_out=0.0)
+    seen = []
+
+    class Seen(type(small_probe())):
+        def features(self, images, batch_size=None):
+            seen.append(images)
+            return super().features(images, batch_size)
+
+    probe = Seen(**{k: v for k, v in vars(small_probe()).items() if k != "filters"})
+
+    def embed(half, seed):
+        return task2vec(half, probe, seed=seed)
+
+    pairs = embed_halves(task, 3, embed)
+    assert len(pairs) == 3 and len(seen) == 6
+    for a, b in zip(seen[::2], seen[1::2], strict=True):
+        together = torch.cat([a, b]).flatten(1).double()
+        whole = task.images.flatten(1).double()
+        order = [torch.argsort(x @ torch.arange(x.shape[1]).double()) for x in (together, whole)]
+        assert torch.equal(together[order[0]], whole[order[1]])
+    for a, b in pairs:
+        assert abs(a.spec["images"] - b.spec["images"]) <= 3  # an odd one of each class at most
+    assert not torch.equal(seen[0], seen[2])
+    assert [e.spec["seed"] for pair in pairs for e in pair] == [1, 2, 3, 4, 5, 6]
+    assert embed_halves(task, 0, embed) == []
+    with pytest.raises(InputError, match="two or more"):
+        embed_halves(task, 1, embed)
+    alone = task.subset(torch.cat([torch.tensor([0]), (task.labels > 0).nonzero().flatten()]))
+    with pytest.raises(InputError, match="class 'c0' has fewer than two images"):
+        embed_halves(alone, 2, embed)

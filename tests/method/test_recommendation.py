@@ -11,7 +11,9 @@ from scipy.optimize import brentq
 
 from t2v.cli.report import page, write_report
 from t2v.errors import FileError, InputError
-from t2v.recommendation import next_steps, recommend, verdict
+from t2v.meta_task import MetaTask
+from t2v.recommendation import STRATEGIES, next_steps, recommend, strategy_named, verdict
+from t2v.selection import BruteForce, Nearest, TaskBlind
 
 F = 40
 
@@ -37,12 +39,12 @@ def images(sources, count=100, noise=1.0, seed=0, near=(0.7, 0.3)):
     return centre * rng.gamma(1 / noise, noise, size=(count, F))
 
 
-def halves_of(pictures, splits, seed=0):
+def halves_of(sample, splits, seed=0):
     rng = np.random.default_rng(seed)
     pairs = []
     for _ in range(splits):
-        order = rng.permutation(len(pictures))
-        parts = np.array_split(pictures[order], 2)
+        order = rng.permutation(len(sample))
+        parts = np.array_split(sample[order], 2)
         pairs.append(tuple(embedding("half", part.mean(0)) for part in parts))
     return pairs
 
@@ -63,41 +65,67 @@ def test_order_and_distances_are_those_of_the_definition():
     expected = {s.name: by_hand(target, s) for s in sources}
     assert list(found.experts) == sorted(expected, key=expected.get)
     np.testing.assert_allclose(found.distance, sorted(expected.values()), rtol=1e-9)
-    assert found.lead == pytest.approx(found.distance[1] - found.distance[0])
-    assert found.halves == 0 and np.isnan(found.spread).all() and not found.sure
+    assert found.margin == pytest.approx(found.distance[1] - found.distance[0])
+    assert found.halves == 0 and np.isnan(found.spread).all() and not found.decisive
     between = [by_hand(a, b, alpha=0) for i, a in enumerate(sources) for b in sources[:i]]
-    assert found.zoo_distance == pytest.approx(np.median(between))
+    assert found.median_zoo_distance == pytest.approx(np.median(between))
 
 
-def test_spread_over_halves_is_what_fresh_pictures_would_change():
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_order_is_that_of_the_strategy(name):
+    """One ranking path: what the book's strategies pick is what is recommended."""
+    for seed in range(5):
+        sources = zoo(seed=seed)
+        target = embedding("mine", images(sources, seed=seed).mean(0))
+        meta = MetaTask([target], sources, np.zeros((1, 4)), task_domains=[target],
+                        expert_domains=sources)  # fmt: skip
+        ranking = STRATEGIES[name].select(meta.query(0))
+        found = recommend(target, sources, strategy=STRATEGIES[name])
+        assert found.experts == tuple(sources[m].name for m in ranking)
+        assert found.as_dict()["strategy"] == name
+    alpha = 0.15 if name == "asymmetric" else 0.0
+    expected = sorted(by_hand(target, s, alpha=alpha) for s in sources)
+    np.testing.assert_allclose(found.distance, expected, rtol=1e-9)
+
+
+def test_strategies_that_need_more_than_embeddings_are_refused():
+    sources = zoo()
+    for strategy in (TaskBlind(), BruteForce(np.zeros((1, 4))), Nearest("asymmetric", "chosen")):
+        with pytest.raises(InputError, match=f"{strategy.name} needs the errors of the experts"):
+            recommend(sources[0], sources, strategy=strategy)
+    with pytest.raises(InputError, match="kl has no symmetric distance"):
+        recommend(sources[0], sources, strategy=Nearest("kl"))
+    with pytest.raises(InputError, match="symmetric, asymmetric, domain.*need an error matrix"):
+        strategy_named("MODEL2VEC")
+
+
+def test_spread_over_halves_is_what_fresh_images_would_change():
     # the claim of the module: halves without replacement vary as fresh samples of full size do
     sources = zoo()
     told, leads = [], []
     for seed in range(60):
-        pictures = images(sources, seed=seed)
-        found = recommend(
-            embedding("mine", pictures.mean(0)), sources, halves_of(pictures, 6, seed)
-        )
+        sample = images(sources, seed=seed)
+        found = recommend(embedding("mine", sample.mean(0)), sources, halves_of(sample, 6, seed))
         first = [s.name for s in sources].index("e0")
-        lead = by_hand(embedding("m", pictures.mean(0)), sources[1]) - by_hand(
-            embedding("m", pictures.mean(0)), sources[first]
+        lead = by_hand(embedding("m", sample.mean(0)), sources[1]) - by_hand(
+            embedding("m", sample.mean(0)), sources[first]
         )
         leads.append(lead)
         assert found.experts[:2] == ("e0", "e1")
-        told.append(found.lead_spread)
+        told.append(found.margin_spread)
     # 60 draws know their standard deviation to 9%, halves of a few splits theirs to less
     assert np.sqrt(np.mean(np.square(told))) == pytest.approx(np.std(leads, ddof=1), rel=0.3)
 
 
-def test_sure_where_one_expert_is_near():
+def test_decisive_where_one_expert_is_near():
     sources = zoo()
-    pictures = images(sources, noise=0.3, near=(0.95, 0.05))
-    found = recommend(embedding("mine", pictures.mean(0)), sources, halves_of(pictures, 4))
-    assert found.sure and found.contenders == ("e0",) and found.on_top[0] == 1
-    assert "clear" in verdict(found)
+    sample = images(sources, noise=0.3, near=(0.95, 0.05))
+    found = recommend(embedding("mine", sample.mean(0)), sources, halves_of(sample, 4))
+    assert found.decisive and found.contenders == ("e0",) and found.top_share[0] == 1
+    assert "clearly" in verdict(found)
 
 
-def test_seldom_sure_where_two_experts_are_equally_near():
+def test_seldom_decisive_where_two_experts_are_equally_near():
     sources = zoo()
 
     def lead(share):
@@ -107,14 +135,12 @@ def test_seldom_sure_where_two_experts_are_equally_near():
     share = brentq(lead, 0, 1)
     sure = 0
     for seed in range(30):
-        pictures = images(sources, noise=3.0, near=(share, 1 - share), seed=seed)
-        found = recommend(
-            embedding("mine", pictures.mean(0)), sources, halves_of(pictures, 4, seed)
-        )
-        assert found.on_top.sum() == pytest.approx(1)
-        assert ("clear" in verdict(found)) == found.sure
-        assert any("More pictures" in step for step in next_steps(found)) != found.sure
-        sure += found.sure
+        sample = images(sources, noise=3.0, near=(share, 1 - share), seed=seed)
+        found = recommend(embedding("mine", sample.mean(0)), sources, halves_of(sample, 4, seed))
+        assert found.top_share.sum() == pytest.approx(1)
+        assert ("clearly" in verdict(found)) == found.decisive
+        assert any("More images" in step for step in next_steps(found)) != found.decisive
+        sure += found.decisive
     # two standard deviations known from 8 halves: by chance in about one of ten, 8 of 30 in 1%
     assert sure < 8
 
@@ -125,14 +151,14 @@ def test_a_task_unlike_all_experts_is_called_so():
     sources = [embedding(f"e{m}", base * rng.uniform(0.8, 1.2, F)) for m in range(4)]
     target = embedding("odd", rng.permutation(base) ** 3)
     found = recommend(target, sources, halves_of(np.tile(target.fisher, (10, 1)), 2))
-    assert found.foreign and "generic" in verdict(found)
-    assert not recommend(sources[0], sources).foreign
+    assert found.far_from_all and "generic" in verdict(found)
+    assert not recommend(sources[0], sources).far_from_all
 
 
 def test_one_expert_and_one_pair_of_halves():
     [only] = zoo(1)
     found = recommend(embedding("mine", images(zoo()).mean(0)), [only])
-    assert np.isnan(found.lead) and "only expert" in verdict(found)
+    assert np.isnan(found.margin) and "only expert" in verdict(found)
     json.dumps(found.as_dict(), allow_nan=False)
     with pytest.raises(InputError, match="no expert"):
         recommend(only, [])
@@ -157,9 +183,9 @@ class _Tags(HTMLParser):
 def test_report_is_one_file_with_everything_in_it(tmp_path):
     sources = zoo()
     sources[0].name = "birds & <b>bees</b>"
-    pictures = images(sources)
-    found = recommend(embedding("mine", pictures.mean(0)), sources, halves_of(pictures, 3))
-    write_report(found, tmp_path / "r.html", top=3, facts="Embedded: 100 pictures.")
+    sample = images(sources)
+    found = recommend(embedding("mine", sample.mean(0)), sources, halves_of(sample, 3))
+    write_report(found, tmp_path / "r.html", top=3, facts="Embedded: 100 images.")
     assert [p.name for p in tmp_path.iterdir()] == ["r.html"]
     text = (tmp_path / "r.html").read_text()
     tags = _Tags()
@@ -174,5 +200,11 @@ def test_report_is_one_file_with_everything_in_it(tmp_path):
     for value in found.distance[:3]:
         assert f"<td>{value:.3f}</td>" in text
     assert page(found, top=99, facts="").count("<circle") == 4
+    for name, words in (
+        ("symmetric", "Symmetric distance"),
+        ("domain", "of the domain embeddings"),
+    ):
+        other = recommend(sources[0], sources, strategy=STRATEGIES[name])
+        assert words in page(other, top=2, facts="") and "α" not in page(other, top=2, facts="")
     with pytest.raises(FileError, match="folder does not exist"):
         write_report(found, tmp_path / "no" / "r.html", top=3, facts="")

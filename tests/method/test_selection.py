@@ -2,23 +2,21 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from t2v.book import paper_numbers as published
+from t2v.book import paper_numbers
 from t2v.errors import InputError
 from t2v.experts.error_matrix import ErrorMatrix
-from t2v.meta_task import counterparts
+from t2v.meta_task import MetaTask
 from t2v.selection import (
     ALPHAS,
     BruteForce,
     Chance,
     Generic,
-    MetaTask,
     Nearest,
     NearestDomain,
     TaskBlind,
@@ -95,6 +93,20 @@ def test_the_row_of_the_target_plays_no_part(strategy, poison):
         np.testing.assert_array_equal(
             strategy.select(poisoned.query(t)), strategy.select(meta.query(t))
         )
+
+
+def test_a_query_holds_the_rows_of_the_other_tasks_only():
+    meta = random_meta(tasks=4)
+    query = meta.query(2)
+    assert query.target is meta.tasks[2] and query.target_domain is meta.task_domains[2]
+    np.testing.assert_array_equal(query.eligible, meta.eligible[2])
+    kept = [0, 1, 3]
+    for name in ("errors", "eligible", "generic", "floor"):
+        np.testing.assert_array_equal(getattr(query.others, name), getattr(meta, name)[kept])
+    for name in ("tasks", "task_domains", "task_names"):
+        assert getattr(query.others, name) == [getattr(meta, name)[t] for t in kept]
+    for name in ("experts", "expert_domains", "expert_names"):
+        assert getattr(query.others, name) == getattr(meta, name)
 
 
 def test_brute_force_does_see_the_row():
@@ -182,28 +194,24 @@ def test_nearest_is_the_definition_and_does_not_care_for_a_common_scale():
         scaled = replace(
             meta.query(t),
             target=Fake(1e-12 * meta.tasks[t].fisher),
-            experts=[Fake(1e-12 * e.fisher) for e in meta.experts],
+            others=replace(meta, experts=[Fake(1e-12 * e.fisher) for e in meta.experts]),
         )
         assert list(Nearest(prior=prior).select(scaled)) == expected
 
 
-def paper_meta():
-    given = published.inat_cub(PAPER)
-    return given, MetaTask(
-        tasks=range(50), experts=range(50), errors=given.errors, eligible=given.eligible,
-        generic=given.imagenet, task_names=given.tasks, expert_names=given.experts,
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def paper():
+    return paper_numbers.inat_cub(PAPER)
 
 
-def test_the_papers_table_from_its_own_distances_and_errors():
-    given, meta = paper_meta()
+def test_the_papers_table_from_its_own_distances_and_errors(paper):
     # colours are read to half a step: of two equal ones in one row, the red is the nearer
-    distance = given.distance.copy()
-    assert (np.nanargmin(distance, axis=1) != given.red).sum() == 1
-    distance[np.arange(50), given.red] -= 0.25
+    distance = paper.distance.copy()
+    assert (np.nanargmin(distance, axis=1) != paper.task2vec_pick).sum() == 1
+    distance[np.arange(50), paper.task2vec_pick] -= 0.25
     nearest = Nearest(lambda targets, experts: distance[np.ix_(targets, experts)])
     rows = selection_table(
-        meta, [Chance(), Generic(), nearest, TaskBlind(), BruteForce(meta.errors)], resamples=99
+        paper, [Chance(), Generic(), nearest, TaskBlind(), BruteForce(paper.errors)], resamples=99
     )
     table = {row["strategy"]: row for row in rows}
     # digits as recomputed independently and printed: Table 2
@@ -214,10 +222,10 @@ def test_the_papers_table_from_its_own_distances_and_errors():
     assert table["optimal"]["increase"] == 0 and table["optimal"]["optimal"] == 1
     assert table["nearest"]["optimal"] == pytest.approx(33 / 50)
     # by hand, from the matrix: which task weighs most, and what is left without it
-    red = given.errors[np.arange(50), given.red]
-    rise = red / np.where(given.eligible, given.errors, np.inf).min(axis=1) - 1
-    assert table["nearest"]["dearest"] == given.tasks[rise.argmax()]
-    assert table["nearest"]["without"] == pytest.approx((rise.sum() - rise.max()) / 49)
+    red = paper.errors[np.arange(50), paper.task2vec_pick]
+    rise = red / np.where(paper.eligible, paper.errors, np.inf).min(axis=1) - 1
+    assert table["nearest"]["worst_task"] == paper.task_names[rise.argmax()]
+    assert table["nearest"]["mean_without_worst"] == pytest.approx((rise.sum() - rise.max()) / 49)
     assert table["nearest"]["median"] == np.median(rise)
     assert np.isnan(table["chance"]["rank"])
     assert table["generic"]["minus_generic"] == 0
@@ -225,17 +233,17 @@ def test_the_papers_table_from_its_own_distances_and_errors():
     assert table["nearest"]["minus_generic_p"] < 0.05 < table["nearest"]["minus_blind_p"]
 
 
-def test_alpha_on_the_papers_data_is_chosen_near_the_papers():
-    given, meta = paper_meta()
-    symmetric, offset, _ = published.split_distance(given.distance)
+def test_alpha_on_the_papers_data_is_chosen_near_the_papers(paper):
+    symmetric, offset, _ = paper_numbers.split_distance(paper.distance)
 
     def distance(targets, experts, alpha):
         return (symmetric - alpha / 0.15 * offset)[np.ix_(targets, experts)]
 
-    plain = leave_one_out(Nearest(distance, alpha=0.15), meta)
-    assert (plain.picks == given.red).sum() >= 48  # the split is exact to the colours' rounding
+    plain = leave_one_out(Nearest(distance, alpha=0.15), paper)
+    # the split is exact to the colours' rounding
+    assert (plain.picks == paper.task2vec_pick).sum() >= 48
     strategy = Nearest(distance, alpha="chosen")
-    assert {strategy.chosen_alpha(meta.query(t)) for t in range(50)} <= {0.1, 0.15, 0.2}
+    assert {strategy.chosen_alpha(paper.query(t)) for t in range(50)} <= {0.1, 0.15, 0.2}
 
 
 def test_an_untried_expert_comes_last_for_the_task_blind():
@@ -283,38 +291,7 @@ def test_what_cannot_be_answered_is_refused_by_name():
         leave_one_out(Generic(), replace(meta, generic=None))
     with pytest.raises(InputError, match="domain"):
         leave_one_out(NearestDomain(), replace(meta, task_domains=None))
+    with pytest.raises(InputError, match="errors of the experts on other tasks"):
+        Nearest("asymmetric", alpha="chosen").select(meta.subset([0]).query(0))
     with pytest.raises(InputError, match="known training task"):
         leave_one_out(Nearest(), replace(meta, experts=[None] * 5))
-
-
-def course(name, root, images, held_out=10):
-    """What `counterparts` asks of a task."""
-    sizes = {"train": range(images), "held_out": range(held_out)}
-    return SimpleNamespace(name=name, lineage=(root, name), classes=(), **sizes)
-
-
-def test_the_counterparts_of_the_papers_meta_tasks():
-    tasks = [course(f"t{i}", "life" if i < 4 else "wardrobe", 30, held_out=20) for i in range(6)]
-    kinds = ("finches", "life", 100), ("birds", "life", 400), ("coats", "wardrobe", 300)
-    courses = [course(*kind) for kind in kinds]
-    names = ("generic", "HOG", *(c.name for c in courses))
-    matrix = ErrorMatrix(
-        tuple(t.name for t in tasks), names, np.linspace(0.1, 0.4, 30).reshape(6, 5),
-        np.zeros((6, 5), dtype=bool), np.arange(30).reshape(6, 5) == 2,
-    )  # fmt: skip
-    of_tasks = [Fake(np.arange(1.0, 7) + i) for i in range(6)]
-    of_courses = [Fake(np.arange(2.0, 8) * i) for i in range(1, 4)]
-    found = counterparts(matrix, tasks, courses, (of_tasks, of_courses))
-    living, mixed = found["living"], found["mixed"]
-    assert living.expert_names == ("finches", "birds") and len(living.tasks) == 4
-    assert mixed.expert_names == ("birds", "coats") and len(mixed.tasks) == 6
-    assert mixed.experts == of_courses[1:]
-    np.testing.assert_array_equal(mixed.errors, matrix.errors[:, 3:])
-    np.testing.assert_array_equal(living.generic, matrix.errors[:4, 0])
-    np.testing.assert_allclose(mixed.floor, 0.5 / 20)
-    boxed = counterparts(matrix, tasks, courses, (of_tasks, of_courses), more=("HOG",))
-    assert boxed["mixed"].expert_names[0] == "HOG" and boxed["mixed"].experts[0] is None
-    # without overlap, task 0 has one expert of known training left: it is left out, and with it
-    # the meta-task of three
-    strict = counterparts(matrix, tasks, courses, (of_tasks, of_courses), overlap=False)
-    assert list(strict) == ["mixed"] and len(strict["mixed"].tasks) == 6

@@ -1,0 +1,88 @@
+"""The book's meta-tasks and its choice of tasks for Fig. 4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from t2v.meta_task import MetaTask
+
+if TYPE_CHECKING:
+    from t2v.experts.error_matrix import ErrorMatrix
+    from t2v.task import Task
+
+LIFE = ("life", "Animalia", "Plantae")
+"""Roots of the trees of living things, drawn and photographed."""
+
+
+def build_meta_tasks(
+    matrix: ErrorMatrix,
+    tasks: Sequence[Any],
+    training_tasks: Sequence[Any],
+    embeddings: tuple[Sequence[Any], Sequence[Any]],
+    *,
+    domains: tuple[Sequence[Any], Sequence[Any]] | None = None,
+    overlap: bool = True,
+    black_boxes: Sequence[str] = (),
+) -> dict[str, MetaTask]:
+    """The `living` and `mixed` meta-tasks of a library, analogous to iNat+CUB and Mixed.
+
+    `living`: tasks of living things, experts trained on living things. `mixed`: all tasks, and the
+    experts of broad tasks, those with at least half as many training images as the largest one.
+    The generic expert is in neither pool. A task with fewer than two eligible experts that are no
+    black boxes is left out, and so is a meta-task with fewer than four tasks.
+
+    Args:
+        matrix: errors of the tasks on the generic expert, the experts and the black boxes.
+        tasks: T tasks in the matrix's order, with `lineage` and `held_out`.
+        training_tasks: the experts' training tasks, with `name`, `lineage` and `train`.
+        embeddings: embeddings of the tasks, and of the training tasks.
+        domains: domain embeddings of the tasks, and of the training tasks.
+        overlap: whether an expert is eligible that knows a class of the task, see `MetaTask.of`.
+        black_boxes: names of experts of unknown training task that are in both pools.
+
+    Returns:
+        Name of each meta-task that is large enough to the meta-task; the error floor is half a
+        held-out image.
+    """
+    names = [task.name for task in training_tasks]
+    sizes = [len(task.train) for task in training_tasks]
+    pools = {
+        "living": [task.name for task in training_tasks if task.lineage[0] in LIFE],
+        "mixed": [n for n, size in zip(names, sizes, strict=True) if size >= max(sizes) / 2],
+    }
+    rows = {
+        "living": [t for t, task in enumerate(tasks) if task.lineage[0] in LIFE],
+        "mixed": list(range(len(tasks))),
+    }
+    experts = dict(zip(names, embeddings[1], strict=True))
+    barred = matrix.own if overlap else matrix.overlap
+    metas = {}
+    for name, pool in pools.items():
+        columns = [m for m, expert in enumerate(matrix.experts) if expert in pool]
+        enough = [t for t in rows[name] if (~barred[t, columns]).sum() > 1]
+        if len(enough) < 4:
+            continue
+        more: dict[str, Any] = {"floor": [0.5 / len(tasks[t].held_out) for t in enough]}
+        if domains is not None:
+            more["task_domains"] = [domains[0][t] for t in enough]
+            more["expert_domains"] = dict(zip(names, domains[1], strict=True))
+        others = [n for n in matrix.experts if n not in {"generic", *pool, *black_boxes}]
+        part = matrix.of(enough).without(*others)
+        of_tasks = [embeddings[0][t] for t in enough]
+        metas[name] = MetaTask.of(part, of_tasks, experts, overlap=overlap, **more)
+    return metas
+
+
+def largest_tasks(tasks: Sequence[Task], count: int = 4) -> list[Task]:
+    """The tasks with most training images, as chapter 14 takes them for Fig. 4.
+
+    No two are of one group, and at most two of one root of the lineages; of equally large tasks,
+    the first.
+    """
+    chosen: list[Task] = []
+    for task in sorted(tasks, key=lambda task: -len(task.train)):
+        of_root = [c for c in chosen if c.lineage[0] == task.lineage[0]]
+        if task.group not in [c.group for c in chosen] and len(of_root) < 2:
+            chosen.append(task)
+    return chosen[:count]
