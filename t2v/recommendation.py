@@ -41,7 +41,7 @@ class Recommendation:
         strategy: the strategy that ranked the experts.
         experts: names of M experts, nearest first; all arrays below are in this order.
         distance: `[M]`, distance by which the experts are ranked; asymmetric ones may be negative.
-        symmetric: `[M]`, symmetric distance of the expert's training task and the target, in [0, 1].
+        symmetric: `[M]`, symmetric distance of the training task and the target, in [0, 1].
         spread: `[M]`, standard deviation of `distance` over halves of the images; NaN without
             halves.
         top_share: `[M]`, share of the halves in which the expert is the nearest; NaN without

@@ -32,7 +32,8 @@ def test_the_meta_tasks_of_a_library():
     )  # fmt: skip
     of_tasks = [embedding(i) for i in range(6)]
     of_training_tasks = [embedding(i) for i in range(6, 9)]
-    found = build_meta_tasks(matrix, tasks, training_tasks, (of_tasks, of_training_tasks))
+    pair = of_tasks, of_training_tasks
+    found = build_meta_tasks(matrix, tasks, training_tasks, pair)
     living, mixed = found["living"], found["mixed"]
     assert living.expert_names == ("finches", "birds") and len(living.tasks) == 4
     assert mixed.expert_names == ("birds", "coats") and len(mixed.tasks) == 6
@@ -40,15 +41,11 @@ def test_the_meta_tasks_of_a_library():
     np.testing.assert_array_equal(mixed.errors, matrix.errors[:, 3:])
     np.testing.assert_array_equal(living.generic, matrix.errors[:4, 0])
     np.testing.assert_allclose(mixed.floor, 0.5 / 20)
-    boxed = build_meta_tasks(
-        matrix, tasks, training_tasks, (of_tasks, of_training_tasks), black_boxes=("HOG",)
-    )
+    boxed = build_meta_tasks(matrix, tasks, training_tasks, pair, black_boxes=("HOG",))
     assert boxed["mixed"].expert_names[0] == "HOG" and boxed["mixed"].experts[0] is None
     # without overlap, task 0 has one expert of known training left: it is left out, and with it
     # the meta-task of three
-    strict = build_meta_tasks(
-        matrix, tasks, training_tasks, (of_tasks, of_training_tasks), overlap=False
-    )
+    strict = build_meta_tasks(matrix, tasks, training_tasks, pair, overlap=False)
     assert list(strict) == ["mixed"] and len(strict["mixed"].tasks) == 6
 
 

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from t2v import InputError, domain2vec, fit_head, task2vec
 from t2v import many_tasks as store
 from t2v.embedding import domain_moments
+from t2v.many_tasks import embed_halves
 from tests.small import small_probe, small_task
 
 
