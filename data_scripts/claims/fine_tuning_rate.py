@@ -18,8 +18,9 @@ import pandas as pd
 
 from t2v import evaluation, load_library, load_probe
 from t2v.book import tables
+from t2v.book.meta_tasks import largest_tasks
 from t2v.book.provenance import device_name
-from t2v.experts.few_images import fewer, largest_tasks, tuned_errors
+from t2v.experts.few_images import fewer, tuned_errors
 from t2v.experts.training import Schedule
 from t2v.probe import Probe
 

@@ -19,6 +19,7 @@ import pandas as pd
 from data_scripts.claims.resume import continued
 from t2v import evaluation, load_library, load_probe
 from t2v.book import tables
+from t2v.book.meta_tasks import build_meta_tasks
 from t2v.book.provenance import device_name
 from t2v.evaluation import best_errors
 from t2v.experts.error_matrix import error_matrix
@@ -27,7 +28,6 @@ from t2v.experts.fine_tuning import train_experts
 from t2v.experts.training import Schedule
 from t2v.libraries import expert_tasks as zoo
 from t2v.many_tasks import embed_tasks
-from t2v.meta_task import counterparts
 from t2v.model2vec import LearntModels
 from t2v.probe import Probe
 from t2v.selection import (
@@ -63,8 +63,8 @@ COLUMNS = {
     "low": ("ratio", "of its 95% bootstrap interval over the tasks of this world"),
     "high": ("ratio", "of the same"),
     "median": ("ratio", "of the increase over tasks"),
-    "dearest": ("", "task with the largest increase"),
-    "without": ("ratio", "mean increase of the other tasks"),
+    "worst_task": ("", "task with the largest increase"),
+    "mean_without_worst": ("ratio", "mean increase of the other tasks"),
     "optimal": ("share", "picks that are the best expert"),
     "rank": ("", "mean rank of the pick, 1: best"),
     "seconds": ("s", "to choose, for the median task"),
@@ -85,7 +85,9 @@ def measure(seed: int, scale: str, probe: Probe) -> Iterator[dict[str, Any]]:
     )
     domains = tuple(embed_tasks(part, probe, domain="second") for part in (tasks, courses))
     for overlap in (True, False):
-        metas = counterparts(matrix, tasks, courses, embeddings, domains=domains, overlap=overlap)
+        metas = build_meta_tasks(
+            matrix, tasks, courses, embeddings, domains=domains, overlap=overlap
+        )
         for name, meta in metas.items():
             world = {"seed": seed, "meta_task": name, "overlap": overlap, "commit": tables.commit()}
             world |= {"tasks": len(meta.tasks), "experts": len(meta.experts)}
