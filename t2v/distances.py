@@ -4,9 +4,9 @@ Every function takes `t2v.Embedding` objects, or anything with their `fisher`, `
 `lineage`, `spec` and `name`; those on vectors also take plain arrays of non-negative numbers.
 
 All distances between embeddings are scale-free: a common factor on both embeddings changes
-nothing, so a Fisher information of 1e-12 counts as much as one of 1. Here we depart from the
-authors' code, which adds an absolute 1e-8 to the denominators: nothing to embeddings of ordinary
-size, everything to small ones. Filters with `0/0` are left out of the sum instead (`symmetric`).
+nothing, so a Fisher information of 1e-12 counts as much as one of 1. The authors' code differs: it
+adds an absolute 1e-8 to the denominators, which is negligible for embeddings of ordinary magnitude
+and dominant for small ones. Filters with `0/0` are left out of the sum instead (`symmetric`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ALPHA = 0.15
 """Weight of the distance to the trivial task, as the paper sets it for ResNet-34 on ImageNet."""
 
 DEFAULT_PRIOR = 0.3
-"""Multiples of the trivial embedding added to every embedding; 0 is the paper's exact form."""
+"""Multiple of the trivial embedding added to every embedding; 0 is the paper's exact form."""
 
 KINDS = (
     "symmetric",
@@ -47,21 +47,27 @@ KINDS = (
 def symmetric(a: Any, b: Any, **options: Any) -> float:
     """Symmetric distance of two embeddings, d_sym of Sect. 3.1.
 
-    The cosine distance between `F_a / (F_a + F_b)` and `F_b / (F_a + F_b)`, all by filter. It is in
-    [0, 1]: 0 for the same embedding (and for proportional ones), 1 when no filter matters to both.
-    A filter that is 0 in both says nothing and is left out; two embeddings of zeros are at distance
-    0, and one of zeros is at distance 1 from any other.
+    The cosine distance between `F_a / (F_a + F_b)` and `F_b / (F_a + F_b)`, by filter. It is in
+    [0, 1]: 0 for equal and for proportional embeddings, 1 if no filter matters to both. A filter
+    that is 0 in both is left out; two embeddings of zeros are at distance 0, and one of zeros is at
+    distance 1 from any other.
 
     Args:
         a: embedding, or array of `F` non-negative numbers.
         b: embedding of the same probe, or array of the same length.
-        **options: as in `distance_matrix`.
+        **options: keyword arguments of `distance_matrix`.
 
     Returns:
         The distance.
 
     Raises:
         InputError: for unusable values, or embeddings that cannot be compared.
+
+    Examples:
+        >>> symmetric([4.0, 2.0, 0.0], [8.0, 4.0, 0.0])
+        0.0
+        >>> symmetric([4.0, 0.0], [0.0, 4.0])
+        1.0
     """
     return float(distance_matrix([a], [b], kind="symmetric", **options)[0, 0])
 
@@ -71,21 +77,28 @@ def asymmetric(
 ) -> float:
     """Asymmetric distance from a source task (an expert's) to a target task, d_asym of Sect. 3.1.
 
-    `d_sym(source, target) - alpha * d_sym(source, trivial)`: among sources equally near, one far
-    from the trivial task, a complex one, is preferred. May be negative.
+    `d_sym(source, target) - alpha * d_sym(source, trivial)`: among sources at one symmetric
+    distance, the complex ones, far from the trivial task, are nearer. It may be negative.
 
     Args:
         source: embedding of the source task, or array `[F]`.
         target: embedding of the target task, or array `[F]`.
         trivial: the trivial embedding, array `[F]` (usually `source.trivial`).
         alpha: weight of the second term.
-        **options: as in `distance_matrix`.
+        **options: keyword arguments of `distance_matrix`.
 
     Returns:
         The distance.
 
     Raises:
         InputError: for unusable values, or embeddings that cannot be compared.
+
+    Examples:
+        >>> simple, complex_, target, trivial = [4.0, 1.0], [1.0, 4.0], [2.0, 2.0], [3.0, 1.0]
+        >>> [round(symmetric(source, target), 3) for source in (simple, complex_)]
+        [0.2, 0.2]
+        >>> [round(asymmetric(source, target, trivial), 3) for source in (simple, complex_)]
+        [0.198, 0.13]
     """
     options = {**options, "alpha": alpha, "trivial": getattr(trivial, "fisher", trivial)}
     return float(distance_matrix([target], [source], kind="asymmetric", **options)[0, 0])
@@ -95,15 +108,19 @@ def taxonomic(lineage_a: Sequence[str], lineage_b: Sequence[str]) -> int:
     """Taxonomic distance of two tasks: levels from the tips to their deepest common ancestor.
 
     With lineages of one depth this is the ultrametric distance in the tree (Sect. 3; the authors
-    count 0 for one order, 1 for one class, ...). The deeper of two unequal lineages counts, so a
-    task is one level away from its parent, and d = depth when not even the root is shared.
+    count 0 for one order, 1 for one class, ...). Of two unequal lineages the deeper one counts, so
+    a task is one level away from its parent, and d = depth if not even the root is shared.
 
     Args:
-        lineage_a: names from the root down, e.g. `("Aves", "Passeriformes")`.
-        lineage_b: the same for the other task.
+        lineage_a: names of one task's ancestors, root first.
+        lineage_b: names of the other task's ancestors, root first.
 
     Returns:
         A whole number from 0 to the depth of the deeper lineage.
+
+    Examples:
+        >>> taxonomic(("life", "birds", "owls"), ("life", "birds", "ducks"))
+        1
     """
     common = 0
     for x, y in zip(lineage_a, lineage_b, strict=False):
@@ -145,16 +162,16 @@ def distance_matrix(
         others: B embeddings or `[B, F]`: the columns (sources); `None`: the same as the rows.
         kind: one of `KINDS`.
         alpha: weight of the distance to the trivial task in `asymmetric`.
-        prior: each embedding becomes `fisher + prior * trivial` before anything else, in units of
-            its own trivial embedding; `None`: `DEFAULT_PRIOR` (plain arrays are taken as they are).
+        prior: multiple of its own trivial embedding that is added to each embedding before anything
+            else; `None`: `DEFAULT_PRIOR` (0 for plain arrays and robust embeddings).
         trivial: trivial embedding `[F]` for all, instead of each embedding's own (in `asymmetric`
-            between two lists, for the columns); plain arrays need it in `asymmetric`, in
-            `normalized_cosine` and with a prior.
-        layers: only the filters of these layers; `None`: all.
+            between two lists, for the columns only); required for plain arrays in `asymmetric`,
+            in `normalized_cosine` and with a prior.
+        layers: names of the layers whose filters count; `None`: all.
         local_scaling: k; each distance is divided by the geometric mean of the two tasks' distances
             to their k-th nearest task (Zelnik-Manor & Perona 2004; against hubs: Schnitzer et al.
             2012). Not for `asymmetric` and `taxonomic`.
-        jobs: threads; `None`: one per core.
+        jobs: number of threads; `None`: one per core.
 
     Returns:
         float64 `[A, B]`.
@@ -162,6 +179,11 @@ def distance_matrix(
     Raises:
         InputError: for an unknown kind or option, negative or non-finite values, or embeddings of
             different probes or layers.
+
+    Examples:
+        >>> distance_matrix([[4.0, 2.0, 1.0], [1.0, 2.0, 4.0]]).round(2)
+        array([[0.  , 0.39],
+               [0.39, 0.  ]])
     """
     if kind not in KINDS:
         raise InputError(f"kind={kind!r} is not a distance; choose one of {', '.join(KINDS)}")
@@ -169,55 +191,96 @@ def distance_matrix(
         raise InputError(f"local_scaling is not defined for kind={kind!r}; leave it None")
     same = others is None
     if kind == "taxonomic":
-        rows = _lineages(embeddings)
-        return _taxonomic_matrix(rows, rows if same else _lineages(others))
+        lineages = _lineages(embeddings)
+        return _taxonomic_matrix(lineages, lineages if same else _lineages(others))
+    if kind == "asymmetric":
+        distance, offset = asymmetric_parts(
+            embeddings, others, prior=prior, trivial=trivial, layers=layers, jobs=jobs
+        )
+        return distance - alpha * offset
 
-    # in `asymmetric` it is the source's: a target needs none but for the prior, and has its own
-    of_rows = None if kind == "asymmetric" and not same and _objects(embeddings) else trivial
-    rows, row_trivial = _stack(embeddings, prior, of_rows, layers)
-    if same:
-        columns, column_trivial = rows, row_trivial
-    else:
-        _check_comparable([*_objects(embeddings)[:1], *_objects(others)])
+    rows, row_trivial = _stack(embeddings, prior, trivial, layers)
+    columns, column_trivial = rows, row_trivial
+    if not same:
         columns, column_trivial = _stack(others, prior, trivial, layers)
-        if rows.shape[1] != columns.shape[1]:
-            raise InputError(
-                f"embeddings of {rows.shape[1]} and of {columns.shape[1]} filters: compare those "
-                "of one probe"
-            )
-    if kind in ("symmetric", "cosine", "asymmetric"):
+        _check_sides(embeddings, others, rows, columns)
+    if kind in ("symmetric", "cosine"):
         distance = symmetric_matrix(rows, None if same else columns, jobs)
     elif kind in ("normalized_cosine", "correlation"):
+        scales = [np.float64(1.0)] * 2
         if kind == "normalized_cosine":
-            row_scale = _needed(row_trivial, kind)
-            column_scale = _needed(column_trivial, kind)
-        else:
-            row_scale = column_scale = np.float64(1.0)
-        distance = variance_matrix(
-            rows, columns, row_scale, column_scale, centred=kind == "correlation"
-        )
+            scales = [_required(row_trivial, kind), _required(column_trivial, kind)]
+        distance = variance_matrix(rows, columns, *scales, centred=kind == "correlation")
     else:
         distance = divergence_matrix(rows, None if same else columns, kind, jobs)
     if same:
         np.fill_diagonal(distance, 0.0)
-    if kind == "asymmetric":
-        own = _needed(column_trivial, kind)
-        distance -= alpha * paired_symmetric(columns, np.broadcast_to(own, columns.shape))
     if local_scaling is not None:
         distance = scale_locally(distance, local_scaling, same=same)
     return distance
 
 
+def asymmetric_parts(
+    targets: Sequence[Any] | ArrayLike,
+    sources: Sequence[Any] | ArrayLike | None = None,
+    *,
+    prior: float | None = None,
+    trivial: ArrayLike | None = None,
+    layers: Sequence[str] | None = None,
+    jobs: int | None = None,
+) -> tuple[Array, Array]:
+    """The two parts of the asymmetric distance, which is `symmetric - alpha * offset` for any α.
+
+    Args:
+        targets: A embeddings, or an array `[A, F]`.
+        sources: B embeddings, or an array `[B, F]`; `None`: the targets.
+        prior: multiple of the trivial embedding, see `distance_matrix`.
+        trivial: trivial embedding `[F]` of all sources, or `[B, F]` of each, instead of their own;
+            required for plain arrays. With plain arrays and a prior it is the targets' too.
+        layers: names of the layers whose filters count; `None`: all.
+        jobs: number of threads; `None`: one per core.
+
+    Returns:
+        d_sym(source, target), float64 `[A, B]`, and d_sym(source, trivial), float64 `[B]`.
+
+    Raises:
+        InputError: for the reasons of `distance_matrix`.
+
+    Examples:
+        >>> sources, trivial = [[4.0, 1.0], [1.0, 4.0]], [3.0, 1.0]
+        >>> symmetric, offset = asymmetric_parts([[2.0, 2.0]], sources, trivial=trivial)
+        >>> (symmetric - 0.15 * offset).round(3)
+        array([[0.198, 0.13 ]])
+    """
+    if same := sources is None:
+        columns, column_trivial = rows, _ = _stack(targets, prior, trivial, layers)
+    else:
+        # a target needs a trivial embedding for the prior only
+        of_targets = trivial if prior and not _objects(targets) else None
+        rows, _ = _stack(targets, prior, of_targets, layers)
+        columns, column_trivial = _stack(sources, prior, trivial, layers)
+        _check_sides(targets, sources, rows, columns)
+    symmetric = symmetric_matrix(rows, None if same else columns, jobs)
+    if same:
+        np.fill_diagonal(symmetric, 0.0)
+    return symmetric, paired_symmetric(columns, _required(column_trivial, "asymmetric"))
+
+
+def with_prior(fisher: Array, trivial: Array, prior: float) -> Array:
+    """An embedding, or several, `[..., F]` plus a multiple of the trivial embedding."""
+    return fisher + prior * trivial
+
+
 def scale_locally(distance: Array, k: int, *, same: bool = True) -> Array:
-    """Divide distances by the geometric mean of both tasks' distance to their k-th nearest.
+    """Distances divided by the geometric mean of both tasks' distances to their k-th nearest task.
 
     Args:
         distance: `[A, B]`, not negative.
-        k: which nearest task sets the scale, from 1.
-        same: rows and columns are the same tasks; then the diagonal is left out of the search.
+        k: rank of the neighbour that sets the scale, from 1.
+        same: whether rows and columns are the same tasks; then the diagonal is no neighbour.
 
     Returns:
-        `[A, B]`, where 1 is as far as the two tasks' usual neighbours.
+        `[A, B]`; 1 is the distance at which the two tasks usually have their neighbours.
 
     Raises:
         InputError: if there are fewer than k neighbours, or k of them are at distance 0.
@@ -240,14 +303,14 @@ def scale_locally(distance: Array, k: int, *, same: bool = True) -> Array:
     return distance / np.sqrt(row_scale[:, None] * column_scale)
 
 
-# ---- what was given -----------------------------------------------------------------------------
+# ---- reading the arguments ----------------------------------------------------------------------
 
 
-def _objects(given: Any) -> list[Any]:
-    """The embeddings given as objects; none if they are numbers."""
-    if isinstance(given, np.ndarray) and given.dtype != object:
+def _objects(embeddings: Any) -> list[Any]:
+    """The embeddings that are objects; none if they are numbers."""
+    if isinstance(embeddings, np.ndarray) and embeddings.dtype != object:
         return []
-    return [e for e in given if hasattr(e, "fisher")]
+    return [e for e in embeddings if hasattr(e, "fisher")]
 
 
 def _name(embedding: Any, number: int) -> str:
@@ -255,25 +318,25 @@ def _name(embedding: Any, number: int) -> str:
 
 
 def _stack(
-    given: Any, prior: float | None, trivial: ArrayLike | None, layers: Sequence[str] | None
+    embeddings: Any, prior: float | None, trivial: ArrayLike | None, layers: Sequence[str] | None
 ) -> tuple[Array, Array | None]:
     """Fisher and trivial embeddings `[N, F]`, checked, with prior and choice of layers applied."""
-    objects = _objects(given)
-    if len(given) == 0:
+    objects = _objects(embeddings)
+    if len(embeddings) == 0:
         raise InputError("no embeddings given: a distance needs at least one on each side")
-    if objects and len(objects) < len(given):
+    if objects and len(objects) < len(embeddings):
         raise InputError("a mixture of embeddings and arrays: give one or the other")
     _check_comparable(objects)
-    lengths = {len(np.asarray(e.fisher if objects else e)) for e in given}
+    lengths = {len(np.asarray(e.fisher if objects else e)) for e in embeddings}
     if len(lengths) > 1:
         raise InputError(f"embeddings of {sorted(lengths)} filters: compare those of one probe")
-    fisher = np.array([e.fisher if objects else e for e in given], dtype=np.float64)
+    fisher = np.array([e.fisher if objects else e for e in embeddings], dtype=np.float64)
     if fisher.ndim != 2:
         raise InputError(f"embeddings have shape {fisher.shape}: expected [tasks, filters]")
     for i in np.flatnonzero(~np.all(np.isfinite(fisher) & (fisher >= 0), axis=1))[:1]:
         bad = fisher[i][~(np.isfinite(fisher[i]) & (fisher[i] >= 0))][0]
         raise InputError(
-            f"embedding {_name(given[i], i)} holds {bad}: expected finite values >= 0 (signed "
+            f"embedding {_name(embeddings[i], i)} holds {bad}: expected finite values >= 0 (signed "
             "domain embeddings: take moment='second')"
         )
     fisher[fisher < np.finfo(np.float64).tiny] = 0  # subnormal: no digits left
@@ -281,22 +344,22 @@ def _stack(
     if trivial is not None:
         base = np.broadcast_to(np.asarray(trivial, dtype=np.float64), fisher.shape)
     elif objects:
-        base = np.array([e.trivial for e in given], dtype=np.float64)
+        base = np.array([e.trivial for e in embeddings], dtype=np.float64)
     if prior is None:
-        # a robust embedding has its prior in it
-        robust = any(_spec(e, "estimator") == "robust" for e in objects)
+        # a robust embedding contains its own prior
+        robust = any(_quantity(e) == "robust" for e in objects)
         prior = DEFAULT_PRIOR if objects and not robust else 0.0
     if not prior >= 0:
         raise InputError(f"prior={prior}: expected a number of trivial embeddings >= 0")
     if prior > 0:
-        fisher += prior * _needed(base, f"prior={prior}")
+        fisher = with_prior(fisher, _required(base, f"prior={prior}"), prior)
     if layers is not None:
         columns = _columns(objects, layers)
         fisher, base = fisher[:, columns], None if base is None else base[:, columns]
     return fisher, base
 
 
-def _needed(trivial: Array | None, wanted_by: str) -> Array:
+def _required(trivial: Array | None, wanted_by: str) -> Array:
     if trivial is None:
         raise InputError(f"{wanted_by} needs trivial embeddings: give embeddings, or trivial=[F]")
     return trivial
@@ -309,17 +372,26 @@ def _columns(objects: list[Any], layers: Sequence[str]) -> NDArray[np.intp]:
     unknown = [name for name in layers if name not in known]
     if unknown or isinstance(layers, str) or not len(layers):
         raise InputError(f"layers={layers!r}: expected a list out of {', '.join(known)}")
-    everything = np.arange(len(objects[0].fisher))
-    return np.concatenate([everything[known[name]] for name in layers])
+    filters = np.arange(len(objects[0].fisher))
+    return np.concatenate([filters[known[name]] for name in layers])
+
+
+def _check_sides(embeddings: Any, others: Any, rows: Array, columns: Array) -> None:
+    _check_comparable([*_objects(embeddings)[:1], *_objects(others)])
+    if rows.shape[1] != columns.shape[1]:
+        raise InputError(
+            f"embeddings of {rows.shape[1]} and of {columns.shape[1]} filters: compare those "
+            "of one probe"
+        )
 
 
 def _check_comparable(objects: list[Any]) -> None:
-    """Refuse embeddings of different probes or layers, naming both."""
+    """Refuse embeddings of different probes, quantities or layers, naming both."""
     for number, other in enumerate(objects[1:], start=1):
         first = objects[0]
         pair = f"{_name(first, 0)} and {_name(other, number)}"
-        for field in ("probe", "weights", "weights_sha256", "sha256", "image_size", "kind"):
-            x, y = (_what(e) if field == "kind" else _spec(e, field) for e in (first, other))
+        for field in ("probe", "weights_sha256", "image_size", "kind"):
+            x, y = (_quantity(e) if field == "kind" else e.spec.get(field) for e in (first, other))
             if x != y:
                 raise InputError(
                     f"embeddings {pair} differ in {field} ({x} and {y}): embed both tasks "
@@ -331,15 +403,10 @@ def _check_comparable(objects: list[Any]) -> None:
             )
 
 
-def _what(embedding: Any) -> str:
-    """What the numbers are: estimators of one quantity can be compared."""
-    estimator = str(_spec(embedding, "estimator"))
+def _quantity(embedding: Any) -> str:
+    """The quantity that an embedding estimates; only equal quantities are comparable."""
+    estimator = str(embedding.spec.get("estimator"))
     return estimator if estimator == "robust" or estimator.startswith("domain-") else "Fisher"
-
-
-def _spec(embedding: Any, field: str) -> Any:
-    spec = embedding.spec
-    return spec.get(field) if isinstance(spec, dict) else getattr(spec, field, None)
 
 
 def _lineages(embeddings: Sequence[Any]) -> list[tuple[str, ...]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from t2v import distances
-from t2v.distances import distance_matrix, scale_locally, symmetric, taxonomic
+from t2v.distances import asymmetric_parts, distance_matrix, scale_locally, symmetric, taxonomic
 from t2v.errors import InputError
 
 # float64 sums of a few hundred terms of order one
@@ -112,6 +112,45 @@ def test_asymmetric_rows_are_targets_and_columns_sources(fisher):
             assert got[i, j] == pytest.approx(wanted, abs=CLOSE)
             one = distances.asymmetric(source, target, trivial, alpha=0.3)
             assert one == pytest.approx(wanted, abs=CLOSE)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"trivial": 2.0 + np.arange(301)}, {"prior": 0.0}, {"prior": 0.7}, {"layers": ["conv2"]}],
+    ids=lambda options: "-".join(options) or "default",
+)
+@pytest.mark.parametrize("columns", [None, slice(2, 7)])
+def test_asymmetric_parts_give_the_distance_for_every_alpha(fisher, columns, options):
+    tasks = [embedded(row, trivial=row[::-1] + 1) for row in fisher]
+    sources = None if columns is None else tasks[columns]
+    common, offset = asymmetric_parts(tasks, sources, **options)
+    for alpha in (0.0, 0.15, 1.0, -2.0):
+        whole = distance_matrix(tasks, sources, "asymmetric", alpha=alpha, **options)
+        np.testing.assert_array_equal(common - alpha * offset, whole)
+    # and the parts are what their names say, by the definition
+    prior, part = options.get("prior", distances.DEFAULT_PRIOR), slice(0, 301)
+    if "layers" in options:
+        part = tasks[0].layers["conv2"]
+    target, source = tasks[1], (tasks if sources is None else sources)[3]
+    base = options.get("trivial", source.trivial)
+    a = (source.fisher + prior * base)[part]
+    # in a square matrix a task is its own target, with the same trivial embedding
+    own = options.get("trivial", target.trivial) if sources is None else target.trivial
+    b = (target.fisher + prior * own)[part]
+    assert common[1, 3] == pytest.approx(naive_symmetric(a, b), abs=CLOSE)
+    assert offset[3] == pytest.approx(naive_symmetric(a, base[part]), abs=CLOSE)
+
+
+def test_asymmetric_parts_of_arrays_take_one_trivial_embedding_or_one_per_source(fisher):
+    each = fisher[3:] + 1
+    _, offset = asymmetric_parts(fisher[:3], fisher[3:], trivial=each)
+    for j, (source, trivial) in enumerate(zip(fisher[3:], each, strict=True)):
+        assert offset[j] == pytest.approx(naive_symmetric(source, trivial), abs=CLOSE)
+    common, _ = asymmetric_parts(fisher[:3], fisher[3:], trivial=each[0], prior=0.5)
+    pair = fisher[2] + each[0] / 2, fisher[4] + each[0] / 2
+    assert common[2, 1] == pytest.approx(naive_symmetric(*pair), abs=CLOSE)
+    with pytest.raises(InputError, match="asymmetric needs trivial"):
+        asymmetric_parts(fisher)
 
 
 def test_one_asymmetric_distance_is_that_of_the_matrix_with_the_prior_too(fisher):
