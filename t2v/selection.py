@@ -16,7 +16,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 
-from t2v.distances import ALPHA, distance_matrix
+from t2v.distances import ALPHA, asymmetric_parts, distance_matrix
 from t2v.errors import InputError
 from t2v.evaluation import (
     bootstrap,
@@ -213,15 +213,6 @@ class NearestDomain(Nearest):
             raise InputError("domain: the meta-task has no domain embeddings")
         others = replace(others, tasks=others.task_domains, experts=others.expert_domains)
         return super().select(replace(query, target=query.target_domain, others=others))
-
-
-def asymmetric_parts(
-    targets: Sequence[Any], sources: Sequence[Any], **options: Any
-) -> tuple[Array, Array]:
-    """Symmetric distances `[A, B]` and offsets `[B]`: `d_asym = symmetric - alpha * offset`."""
-    symmetric = distance_matrix(targets, sources, "asymmetric", alpha=0.0, **options)
-    one = distance_matrix(targets[:1], sources, "asymmetric", alpha=1.0, **options)
-    return symmetric, symmetric[0] - one[0]
 
 
 def combined(first: Array, second: ArrayLike, alpha: float | None) -> Array:
