@@ -18,6 +18,7 @@ import pandas as pd
 
 import t2v
 from t2v.book import plots, tables
+from t2v.book.meta_tasks import build_meta_tasks
 from t2v.book.provenance import inputs_of
 from t2v.distances import DEFAULT_PRIOR
 from t2v.embedding import Embedding
@@ -29,7 +30,7 @@ from t2v.experts.training import Schedule
 from t2v.libraries import NAMES, SCALES, Library
 from t2v.libraries.expert_tasks import SCHEDULES, expert_tasks
 from t2v.many_tasks import embed_tasks
-from t2v.meta_task import MetaTask, counterparts
+from t2v.meta_task import MetaTask
 from t2v.probe import Probe
 from t2v.task import Task
 
@@ -161,14 +162,14 @@ class Chapter:
             domain: moment of the domain embeddings.
             black_boxes: names of experts without training task that are in the pool.
         """
-        return counterparts(
+        return build_meta_tasks(
             self.matrix,
             self.tasks,
             self.training_tasks,
             self.embed(),
             domains=self.embed(domain),
             overlap=overlap,
-            more=black_boxes,
+            black_boxes=black_boxes,
         )
 
     # ---- numbers and tables ----------------------------------------------------------------------
