@@ -148,25 +148,26 @@ class Nearest:
             InputError: if no eligible expert has a known training task, or α is to be chosen and
                 there are no errors to choose it by.
         """
-        alpha = self.chosen_alpha(query) if self.alpha == "chosen" else self.alpha
-        known = [m for m, expert in enumerate(query.others.experts) if expert is not None]
-        if not query.eligible[known].any():
-            raise InputError(f"{self.name}: no eligible expert has a known training task")
+        known, experts = _known(query)
         distance = np.full(len(query.eligible), np.inf)
-        experts = [query.others.experts[m] for m in known]
-        distance[known] = combined(*self.parts([query.target], experts), alpha)[0]
-        return ranked(distance, query.eligible & np.isfinite(distance))
+        if known:
+            alpha = self.chosen_alpha(query) if self.alpha == "chosen" else self.alpha
+            distance[known] = combined(*self.parts([query.target], experts), alpha)[0]
+        may = query.eligible & np.isfinite(distance)
+        if not may.any():
+            raise InputError(f"{self.name}: no eligible expert has a known training task")
+        return ranked(distance, may)
 
     def chosen_alpha(self, query: Query) -> float:
         """The α with the smallest mean relative error increase on the query's other tasks."""
         others = query.others
-        known = [m for m, expert in enumerate(others.experts) if expert is not None]
+        known, experts = _known(query)
         usable = np.flatnonzero(others.eligible[:, known].any(axis=1))
         if not len(usable):
             raise InputError(f"{self.name}: needs the errors of the experts on other tasks")
         tasks = [others.tasks[t] for t in usable]
         errors, eligible = (x[np.ix_(usable, known)] for x in (others.errors, others.eligible))
-        parts = self.parts(tasks, [others.experts[m] for m in known])
+        parts = self.parts(tasks, experts)
         costs = []
         for alpha in ALPHAS:
             picks = nearest_eligible(combined(*parts, alpha), eligible)
@@ -209,7 +210,8 @@ class NearestDomain(Nearest):
             InputError: if the meta-task has no domain embeddings.
         """
         others = query.others
-        if query.target_domain is None or others.expert_domains is None:
+        domains = (query.target_domain, others.task_domains, others.expert_domains)
+        if any(part is None for part in domains):
             raise InputError("domain: the meta-task has no domain embeddings")
         others = replace(others, tasks=others.task_domains, experts=others.expert_domains)
         return super().select(replace(query, target=query.target_domain, others=others))
@@ -218,6 +220,12 @@ class NearestDomain(Nearest):
 def combined(first: Array, second: ArrayLike, alpha: float | None) -> Array:
     """The distance `[A, B]` of `Nearest.parts` for one α; `None`: a distance without α."""
     return first if alpha is None else first - alpha * np.asarray(second)
+
+
+def _known(query: Query) -> tuple[list[int], list[Any]]:
+    """Positions and embeddings of the experts that are no black boxes."""
+    known = [m for m, expert in enumerate(query.others.experts) if expert is not None]
+    return known, [query.others.experts[m] for m in known]
 
 
 class Outcome(NamedTuple):

@@ -11,8 +11,9 @@ from jinja2 import Environment, StrictUndefined
 
 from t2v import __version__
 from t2v._run.files import replacing
+from t2v.cli.plain_words import next_steps, verdict
 from t2v.errors import FileError
-from t2v.recommendation import Recommendation, next_steps, verdict
+from t2v.recommendation import Recommendation
 from t2v.selection import NearestDomain
 
 WIDTH, LEFT, RIGHT = 400, 8, 392  # of the chart, in units of its view box

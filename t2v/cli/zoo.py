@@ -135,15 +135,21 @@ def recommend(
     seed: Seed = 0,
 ) -> None:
     """Rank the experts of a zoo for your images, and say how certain the ranking is."""
-    from t2v import recommendation
+    from t2v.cli.plain_words import verdict
     from t2v.cli.report import check_place, write_report
     from t2v.embedding import domain2vec, task2vec
     from t2v.experts.zoo_folder import Zoo
     from t2v.many_tasks import embed_halves
+    from t2v.recommendation import STRATEGIES
+    from t2v.recommendation import recommend as rank
 
     if report is not None:
         check_place(report)
-    chosen = recommendation.strategy_named(strategy)
+    if strategy not in STRATEGIES:
+        raise InputError(
+            f"--strategy {strategy} is not one of {', '.join(STRATEGIES)}; those that learn from "
+            "the errors of the experts on other tasks need an error matrix, see t2v.selection"
+        )
     zoo = Zoo(zoo_folder)
     if not zoo.entries:
         raise InputError(f"{zoo_folder}: the zoo is empty; `t2v zoo add` adds experts to it")
@@ -159,7 +165,7 @@ def recommend(
         return task2vec(part, network, seed=seed, progress=progress)
 
     halves = embed_halves(task, splits, embed, seed)
-    found = recommendation.recommend(embed(task, seed), sources, halves, strategy=chosen)
+    found = rank(embed(task, seed), sources, halves, strategy=STRATEGIES[strategy])
     if report is not None:
         facts = (
             f"Embedded: {len(task)} images in {task.num_classes} classes, with {network.name} "
@@ -170,7 +176,7 @@ def recommend(
         print(json.dumps(found.as_dict(top)))
         return
     Console().print(_table(found, top))
-    say(recommendation.verdict(found))
+    say(verdict(found))
     if report is not None:
         say(f"{report}: what to do next")
 

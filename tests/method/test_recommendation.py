@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
+from t2v.cli.plain_words import next_steps, verdict
 from t2v.cli.report import page, write_report
 from t2v.errors import FileError, InputError
 from t2v.meta_task import MetaTask
-from t2v.recommendation import STRATEGIES, next_steps, recommend, strategy_named, verdict
+from t2v.recommendation import STRATEGIES, recommend
 from t2v.selection import BruteForce, Nearest, TaskBlind
 
 F = 40
@@ -95,8 +96,6 @@ def test_strategies_that_need_more_than_embeddings_are_refused():
             recommend(sources[0], sources, strategy=strategy)
     with pytest.raises(InputError, match="kl has no symmetric distance"):
         recommend(sources[0], sources, strategy=Nearest("kl"))
-    with pytest.raises(InputError, match="symmetric, asymmetric, domain.*need an error matrix"):
-        strategy_named("MODEL2VEC")
 
 
 def test_spread_over_halves_is_what_fresh_images_would_change():
