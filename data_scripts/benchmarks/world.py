@@ -29,7 +29,9 @@ def main(images: int = 1200) -> None:
         who = [creatures.sample_individuals(here, species, rng) for _ in range(8)]
         creatures.draw_individuals(creatures.sample_individuals(here, species[:24], rng))  # warm up
         start, busy = time.perf_counter(), time.process_time()
-        Parallel(n_jobs=cores, prefer="threads")(delayed(creatures.draw_individuals)(w) for w in who)
+        Parallel(n_jobs=cores, prefer="threads")(
+            delayed(creatures.draw_individuals)(w) for w in who
+        )
         seconds.append((time.perf_counter() - start) / (8 * len(species)))
         work.append((time.process_time() - busy) / (8 * len(species)))
         free = 2 / work[-1]

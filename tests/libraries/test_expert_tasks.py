@@ -63,7 +63,9 @@ def rows(labels, **columns):
 
 
 def test_broad_tasks_of_photographs_have_every_class_that_is_large_enough():
-    index = rows(["a"], gender="Women", masterCategory="Shoes", season="NA", usage="", baseColour="")
+    index = rows(
+        ["a"], gender="Women", masterCategory="Shoes", season="NA", usage="", baseColour=""
+    )
     index += rows(
         ["b"], gender="Men", masterCategory="Shoes", season="Fall", usage="", baseColour=""
     )

@@ -114,7 +114,7 @@ def test_tree_is_a_tree(scale):
     assert sorted(species) == sorted(set(range(len(tree))) - set(tree.parent))
     named = [n for n in tree.name if n]
     assert len(named) == len(set(named))
-    assert len(world.plan) == size.classes and "birds" in {p.name for p in world.plans.values()}
+    assert len(world.plans) == size.classes and "birds" in {p.name for p in world.plans.values()}
     for order in world.orders:
         assert size.species[0] <= len(world.species(order)) <= size.species[1]
     for i in species:

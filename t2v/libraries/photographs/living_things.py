@@ -1,4 +1,4 @@
-"""Living things: animals and plants of Caltech-101 and the monkeys of 10 Monkey Species, by taxon."""
+"""Living things: animals and plants of Caltech-101 and those of 10 Monkey Species, by taxon."""
 
 from __future__ import annotations
 

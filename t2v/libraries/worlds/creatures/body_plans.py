@@ -1,8 +1,8 @@
 """Body plans: which traits the creatures of a class have, their ranges, and how fast they evolve.
 
 A trait evolves as a latent number z without bounds (Brownian motion, `evolution`). Its phenotype is
-``low + (high - low) / (1 + exp(-(z + centre)))``; that of a hue is ``low + high * z`` turns. ``rate``
-is the trait's typical rate in the class; a world multiplies it by factors of its clades.
+``low + (high - low) / (1 + exp(-(z + centre)))``; that of a hue is ``low + high * z`` turns.
+``rate`` is the trait's typical rate in the class; a world multiplies it by factors of its clades.
 """
 
 from __future__ import annotations
