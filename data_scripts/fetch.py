@@ -1,12 +1,12 @@
 """Fetch photographs: `python -m data_scripts.fetch NAME... --to DIR [--mirror PLACE]`.
 
-Each set ends as a folder of its own:
+Each set becomes a folder:
 
     DIR/NAME/images/<label>/<file>   as published
     DIR/NAME/index.csv               path, label, bytes, and attributes where there are some
     DIR/NAME/source.json             source, licence, credit, archives with sha256, counts
 
-It appears whole or not at all; a set that is there already is left alone.
+It appears whole or not at all; a set that is complete already is left alone.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from rich.progress import Progress
 
 from data_scripts.photographs import unpack
 from data_scripts.photographs.download import bring
-from data_scripts.photographs.draft import Draft, is_whole, sha256
+from data_scripts.photographs.draft import Draft, is_whole
 from data_scripts.photographs.sources import SOURCES, Archive, Source
+from t2v._run.files import sha256_of
 from t2v.errors import FileError, InputError
 
 Table = dict[str, dict[str, str]]
@@ -43,23 +44,23 @@ def fetch(
     progress: Progress | None = None,
     **options: float,
 ) -> tuple[Path, bool]:
-    """Bring one set of photographs into `to/name`.
+    """Fetch one set of photographs into `to/name`.
 
     Args:
         name: one of `SOURCES`.
         to: folder of all sets.
         mirror: folder or http(s) address with `<mirror>.tar` and its manifest, instead of the
             publisher.
-        progress: a running progress display.
-        options: for `download.Resuming`.
+        progress: running progress display, if any.
+        options: options of `download.Resuming`.
 
     Returns:
-        The set's folder, and whether anything had to be done.
+        The folder of the set, and whether anything had to be done.
 
     Raises:
-        InputError: unknown name.
-        FileError: network, checksum, archive or disk; nothing half-written stays but the part of a
-            download that can be resumed.
+        InputError: for an unknown name.
+        FileError: if network, checksum, archive or disk fails; nothing half-written stays but the
+            part of a download that can be resumed.
     """
     if name not in SOURCES:
         raise InputError(f"no data set {name!r}: choose among {', '.join(SOURCES)}, all")
@@ -72,7 +73,7 @@ def fetch(
     def get(url: str, file: str, known: str | None) -> Path:
         return bring(url, downloads, file, known, progress, **options)
 
-    with _telling(folder), Draft(folder) as draft:
+    with _errors_of(folder), Draft(folder) as draft:
         if mirror:
             _from_mirror(source, str(mirror), get, downloads, draft, progress)
         else:
@@ -86,9 +87,9 @@ def fetch(
 
 def _from_publisher(source: Source, get, downloads: Path, draft: Draft, progress) -> None:
     paths = [get(archive.url, archive.file, archive.hash) for archive in source.archives]
-    with _discarding(downloads):
+    with _discarding_on_error(downloads):
         for archive, path in zip(source.archives, paths, strict=True):
-            draft.archives.append({"url": archive.url, "sha256": sha256(path)})
+            draft.archives.append({"url": archive.url, "sha256": sha256_of(path)})
             _unpack(archive, source.label_column, path, draft, progress)
         if source.images not in (None, len(draft.rows)):
             raise FileError(
@@ -107,7 +108,7 @@ def _from_mirror(source: Source, mirror: str, get, downloads: Path, draft: Draft
         return path
 
     about = take(f"{source.mirror}.manifest.json")
-    with _discarding(downloads):
+    with _discarding_on_error(downloads):
         try:
             manifest = json.loads(about.read_text(encoding="utf-8"))
             wanted, count, file = manifest["sha256"], manifest["images"], manifest["archive"]
@@ -115,15 +116,15 @@ def _from_mirror(source: Source, mirror: str, get, downloads: Path, draft: Draft
             raise FileError(f"{about}: not a manifest ({error!r})") from error
     table = take(f"{source.mirror}.csv") if source.label_column else None
     tar = take(file, f"sha256:{wanted}")
-    with _discarding(downloads):
-        found = sha256(tar)
-        if found != wanted:
+    with _discarding_on_error(downloads):
+        actual = sha256_of(tar)
+        if actual != wanted:
             raise FileError(
-                f"{tar}: sha256 {found[:16]}... where its manifest says {wanted[:16]}...: "
+                f"{tar}: sha256 {actual[:16]}... where its manifest says {wanted[:16]}...: "
                 "truncated or changed; copy it again"
             )
         origin = manifest.get("source_repo", "")
-        draft.archives.append({"file": file, "sha256": found, "from": origin})
+        draft.archives.append({"file": file, "sha256": actual, "from": origin})
         draft.changed = manifest.get("what_was_changed", "")
         flat = Archive("", file, None, r"(?P<label>[^/]+)/(?P<file>[^/]+)")
         _unpack(flat, None, tar, draft, progress)
@@ -139,7 +140,7 @@ def _from_mirror(source: Source, mirror: str, get, downloads: Path, draft: Draft
 
 
 def _unpack(archive: Archive, label_column: str | None, path: Path, draft: Draft, progress) -> None:
-    """Give the images of one archive to the draft, with the labels and attributes they have."""
+    """Add the images of one archive to the draft, with their labels and attributes."""
     bar = progress and progress.add_task(f"unpack {path.name}", total=None)
     loose: list[Path] = []  # images whose label is in a table that may still come
     table: Table = {}
@@ -149,13 +150,13 @@ def _unpack(archive: Archive, label_column: str | None, path: Path, draft: Draft
         if not match:
             return
         if archive.table:
-            loose.append(draft.keep(stream, match["file"], path))
-        elif label := _ours(archive, match["label"]):
-            draft.add(draft.keep(stream, "image", path), label, match["file"], {})
+            loose.append(draft.extract(stream, match["file"], path))
+        elif label := _label(archive, match["label"]):
+            draft.add(draft.extract(stream, "image", path), label, match["file"], {})
 
     for name, stream in unpack.members(path):
         if archive.inner and re.fullmatch(archive.inner, name):
-            inner = draft.keep(stream, "inner.archive", path)
+            inner = draft.extract(stream, "inner.archive", path)
             for inner_name, inner_stream in unpack.members(inner):
                 image(inner_name, inner_stream)
             inner.unlink()
@@ -165,21 +166,27 @@ def _unpack(archive: Archive, label_column: str | None, path: Path, draft: Draft
             image(name, stream)
         if bar is not None:
             progress.update(bar, completed=len(draft.rows) + len(loose))
-    for place in loose:
-        attributes = table.get(place.stem, {})
-        if label := _ours(archive, attributes.get(label_column or "", "")):
-            draft.add(place, label, place.name, attributes)
+    for scratch in loose:
+        attributes = table.get(scratch.stem, {})
+        if label := _label(archive, attributes.get(label_column or "", "")):
+            draft.add(scratch, label, scratch.name, attributes)
     if not draft.rows:
         raise FileError(f"{path}: no image found in it; is it the right archive?")
 
 
-def _ours(archive: Archive, label: str) -> str | None:
-    """The label we use; nothing for images that are left out."""
+def _label(archive: Archive, label: str) -> str | None:
+    """Our label for a label of the publisher; None or "" for an image that is left out."""
     return archive.labels(label) if label and archive.labels else label
 
 
 def _table(raw: bytes, key: str, where: str) -> Table:
-    """A table by its `key`; cells beyond the header (commas in a title) are dropped."""
+    """Rows of a CSV table by column `key`; cells beyond the header (commas in a title) are dropped.
+
+    Args:
+        raw: bytes of the file.
+        key: name of the column.
+        where: place of the file, for messages.
+    """
     reader = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), restkey="")
     if key not in (reader.fieldnames or []):
         raise FileError(f"{where}: no column {key}")
@@ -187,8 +194,8 @@ def _table(raw: bytes, key: str, where: str) -> Table:
 
 
 @contextmanager
-def _discarding(downloads: Path) -> Iterator[None]:
-    """A file that came whole but is of no use must not be met again by the next run."""
+def _discarding_on_error(downloads: Path) -> Iterator[None]:
+    """Remove the downloads if they prove useless, so that the next run does not take them again."""
     try:
         yield
     except OSError:
@@ -197,15 +204,16 @@ def _discarding(downloads: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _telling(folder: Path) -> Iterator[None]:
-    """Errors of the system in our words."""
+def _errors_of(folder: Path) -> Iterator[None]:
+    """Errors of the operating system as `FileError`."""
     try:
         yield
     except FileError:
         raise
     except OSError as error:
-        what = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
-        raise FileError(f"{folder}: {what}; nothing was kept") from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "the disk is full" if full else str(error)
+        raise FileError(f"{folder}: {reason}; nothing was kept") from error
 
 
 app = typer.Typer(add_completion=False)

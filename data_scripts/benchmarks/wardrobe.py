@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 
 from t2v.libraries.worlds.garments.attributes import sample_garments
-from t2v.libraries.worlds.garments.shape import draw_garments
+from t2v.libraries.worlds.garments.images import draw_garments
 from t2v.pretrained.synthetic_net import SyntheticNet
 
 

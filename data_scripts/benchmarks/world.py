@@ -13,23 +13,25 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed
 
-from t2v.libraries.worlds.creatures import pictures as creatures
-from t2v.libraries.worlds.creatures.evolution import world
+from t2v.libraries.worlds.creatures import images as creatures
+from t2v.libraries.worlds.creatures.evolution import grow_world
 
 
 def main(images: int = 1200) -> None:
     """Print one line per body plan, and the mean time of an image over all plans."""
     torch.set_num_threads(1)
-    here = world("paper", 0)
+    here = grow_world("paper", 0)
     cores = os.cpu_count() or 1
     seconds, work = [], []
-    for top, plan in here.plan.items():
+    for top, plan in here.plans.items():
         species = np.resize(here.species(top), images // 8)
         rng = np.random.default_rng(0)
-        who = [creatures.individuals(here, species, rng) for _ in range(8)]
-        creatures.photograph(creatures.individuals(here, species[:24], rng))  # warm up
+        who = [creatures.sample_individuals(here, species, rng) for _ in range(8)]
+        creatures.draw_individuals(creatures.sample_individuals(here, species[:24], rng))  # warm up
         start, busy = time.perf_counter(), time.process_time()
-        Parallel(n_jobs=cores, prefer="threads")(delayed(creatures.photograph)(w) for w in who)
+        Parallel(n_jobs=cores, prefer="threads")(
+            delayed(creatures.draw_individuals)(w) for w in who
+        )
         seconds.append((time.perf_counter() - start) / (8 * len(species)))
         work.append((time.process_time() - busy) / (8 * len(species)))
         free = 2 / work[-1]

@@ -1,4 +1,4 @@
-"""A downloader for pooch that goes on where a cut connection left off.
+"""A downloader for pooch that resumes after a lost connection.
 
 pooch checks, names and moves files, but starts every attempt at the first byte.
 """
@@ -19,19 +19,19 @@ _CHUNK = 1 << 18
 
 
 class Resuming:
-    """Download to `part`, by HTTP ranges after a cut; pooch then checks and renames the result.
+    """A download to `part`, resumed by HTTP ranges; pooch then checks and renames the result.
 
-    The server's mark of the version (ETag, else Last-Modified) is kept beside `part`, so that the
+    The server's mark of the version (ETag, else Last-Modified) is stored beside `part`, so that the
     halves of two versions are never joined; where the server gives no mark, a resumed file is only
     trusted if its checksum is known.
 
     Args:
-        part: where the bytes gather; it outlives a cut connection, not a full disk.
+        part: file for the bytes so far; it outlives a lost connection, not a full disk.
         checked: whether the caller will compare a checksum.
-        progress: a running bar, or None.
-        attempts: connections to try before giving up; those that brought bytes are not counted.
-        pause: seconds before the second attempt, doubled at each.
-        timeout: seconds without a byte that count as a cut.
+        progress: running progress display, or None.
+        attempts: largest number of connections in a row that bring no bytes.
+        pause: seconds before the second attempt, doubled at each further one.
+        timeout: seconds without a byte after which a connection counts as lost.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class Resuming:
         self.attempts, self.pause, self.timeout = attempts, pause, timeout
 
     def __call__(self, url: str, output_file: str, pooch: object, check_only: bool = False) -> None:
-        """Called by pooch; `output_file` appears whole or not at all.
+        """Download `url` to `output_file`, which appears whole or not at all; pooch calls this.
 
         Raises:
-            FileError: the server refuses, the connection stays lost, or the disk is full.
+            FileError: if the server refuses, the connection stays lost, or the disk is full.
         """
         bar = self.progress and self.progress.add_task(Path(self.part).stem, total=None)
         failures, pause = 0, self.pause
@@ -85,7 +85,7 @@ class Resuming:
         return self.part.stat().st_size if self.part.exists() else 0
 
     def discard(self) -> None:
-        """Remove what was gathered."""
+        """Remove the bytes so far."""
         self.part.unlink(missing_ok=True)
         self.mark.unlink(missing_ok=True)
 
@@ -136,10 +136,18 @@ def bring(
     progress: Progress | None = None,
     **options,
 ) -> Path:
-    """Download `url` to `folder/file` by pooch, unless it is there and has the `known` checksum.
+    """Download a file by pooch, unless it is there with the right checksum.
+
+    Args:
+        url: address of the file.
+        folder: folder to download to.
+        file: name of the file there.
+        known: checksum as `md5:...` or `sha256:...`, or None.
+        progress: running progress display, if any.
+        options: options of `Resuming`.
 
     Raises:
-        FileError: the checksum differs (nothing is kept), or as `Resuming`.
+        FileError: if the checksum differs (nothing is kept), or as `Resuming`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pooch.get_logger().setLevel("WARNING")  # the caller shows what goes on

@@ -1,9 +1,8 @@
-"""A set of photographs while it is put together: a hidden folder that becomes the set at once."""
+"""A set of photographs under construction: a hidden folder that is renamed when it is complete."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import re
@@ -16,16 +15,17 @@ from typing import IO
 
 from data_scripts.photographs import unpack
 from data_scripts.photographs.sources import Source
+from t2v._run.files import sha256_of
 from t2v.errors import FileError
 
-_OURS = ("path", "label", "bytes")
+_COLUMNS = ("path", "label", "bytes")
 
 
 class Draft:
-    """Collects images and what is known about them.
+    """A set under construction: its images and their rows in the index.
 
     Args:
-        target: the folder it will become; the draft lies beside it, so that renaming is one step.
+        target: folder of the finished set; the draft lies beside it, so that renaming is one step.
     """
 
     def __init__(self, target: Path) -> None:
@@ -42,37 +42,54 @@ class Draft:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def keep(self, stream: IO[bytes], name: str, archive: Path) -> Path:
-        """Write a member of an archive to a scratch file, to be given to `add` or removed."""
-        place = self.folder / "scratch" / name
-        place.parent.mkdir(exist_ok=True)
-        unpack.copy(stream, place, archive)
-        return place
+    def extract(self, stream: IO[bytes], name: str, archive: Path) -> Path:
+        """Write a member of an archive to a scratch file, to be added by `add` or removed.
 
-    def add(self, place: Path, label: str, file: str, attributes: Mapping[str, str]) -> None:
-        """Move a scratch file to `images/<label>/<file>` and note it.
+        Args:
+            stream: the open member.
+            name: name of the scratch file.
+            archive: path of the archive, for messages.
+        """
+        scratch = self.folder / "scratch" / name
+        scratch.parent.mkdir(exist_ok=True)
+        unpack.copy(stream, scratch, archive)
+        return scratch
+
+    def add(self, scratch: Path, label: str, file: str, attributes: Mapping[str, str]) -> None:
+        """Move a scratch file to `images/<label>/<file>` and add its row to the index.
+
+        Args:
+            scratch: path of the scratch file.
+            label: label of the image.
+            file: name of the image.
+            attributes: further columns of its row.
 
         Raises:
-            FileError: there is an image of this name already.
+            FileError: if there is an image of this name already.
         """
-        # labels come from folders and tables of others: one plain folder name, whatever they hold
+        # a label of a publisher may hold any character: one plain folder name is made of it
         folder = re.sub(r"^\.+|[^\w.]+", "_", label)
         target = self.folder / "images" / folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             raise FileError(f"two images would become {target.relative_to(self.folder)}")
-        os.replace(place, target)
+        os.replace(scratch, target)
         path = target.relative_to(self.folder).as_posix()
-        own = dict(zip(_OURS, (path, folder, str(target.stat().st_size)), strict=True))
-        self.rows.append(own)
-        self.describe(own, attributes)
+        row = dict(zip(_COLUMNS, (path, folder, str(target.stat().st_size)), strict=True))
+        self.rows.append(row)
+        self.describe(row, attributes)
 
     def describe(self, row: dict[str, str], attributes: Mapping[str, str]) -> None:
-        """Add attributes to a row; our own columns stay."""
-        row.update({k: v for k, v in attributes.items() if k not in _OURS})
+        """Add attributes to a row; path, label and bytes stay as they are."""
+        row.update({k: v for k, v in attributes.items() if k not in _COLUMNS})
 
     def finish(self, source: Source, origin: str) -> None:
-        """Write the index and the facts, and become the set; a set there before is replaced."""
+        """Write `index.csv` and `source.json`, and become the set; an older set is replaced.
+
+        Args:
+            source: facts about the set.
+            origin: "publisher" or "mirror".
+        """
         shutil.rmtree(self.folder / "scratch", ignore_errors=True)
         self.rows.sort(key=lambda row: row["path"])
         columns = list(dict.fromkeys(column for row in self.rows for column in row))
@@ -81,16 +98,16 @@ class Draft:
             writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.rows)
-        shown = ("title", "page", "licence", "pictures_allowed", "credit")
+        public = ("title", "page", "licence", "pictures_allowed", "credit")
         about = {
             "name": self.target.name,
-            **{k: v for k, v in asdict(source).items() if k in shown},
+            **{k: v for k, v in asdict(source).items() if k in public},
             "origin": origin,
             "archives": self.archives,
             "what_was_changed": self.changed,
             "images": len(self.rows),
             "labels": len({row["label"] for row in self.rows}),
-            "index_sha256": sha256(index),
+            "index_sha256": sha256_of(index),
         }
         text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
         (self.folder / "source.json").write_text(text, encoding="utf-8")
@@ -103,10 +120,10 @@ class Draft:
 
 
 def is_whole(folder: Path, origin: str) -> bool:
-    """Whether a set is there, from the same origin, with every file of its index."""
+    """Whether a folder holds a set from this origin, with every file of its index."""
     try:
         about = json.loads((folder / "source.json").read_text(encoding="utf-8"))
-        if about["origin"] != origin or sha256(folder / "index.csv") != about["index_sha256"]:
+        if about["origin"] != origin or sha256_of(folder / "index.csv") != about["index_sha256"]:
             return False
         with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
             return all(
@@ -114,13 +131,4 @@ def is_whole(folder: Path, origin: str) -> bool:
                 for row in csv.DictReader(file)
             )
     except (OSError, ValueError, KeyError):
-        return False  # absent or damaged: it is fetched anew
-
-
-def sha256(path: Path) -> str:
-    """Checksum of a file, hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return False  # absent or damaged: it is fetched again

@@ -1,8 +1,8 @@
-"""Where each set of photographs comes from, under which terms, and how its archives are laid out.
+"""Publishers, licences, checksums and archive layouts of the sets of photographs.
 
-The publishers' checksums are those that the field's own loaders hold the archives to (torchvision
-for Caltech-101, several public loaders in agreement for the others); where a publisher states
-none, the sha256 found at the first download is written beside the images.
+The checksums are those that public loaders compare the archives with (torchvision for Caltech-101,
+several loaders in agreement for the others); where none is published, the sha256 of the first
+download is written beside the images.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ class Archive:
     """One archive of a publisher.
 
     Attributes:
-        url: where it is.
-        file: the name it is kept under while it is unpacked.
-        hash: `md5:...` or `sha256:...`; None where none is published.
-        images: pattern of the members that are images; group `file`, and `label` unless a table
-            gives it.
-        table: pattern of the member that is a table of attributes, and the column that holds an
-            image's name without its ending.
+        url: its address.
+        file: its name on disk while it is unpacked.
+        hash: its checksum as `md5:...` or `sha256:...`; None where none is published.
+        images: pattern of the members that are images, with group `file`, and `label` unless a
+            table gives it.
+        table: pattern of the member that is a table of attributes, and the column with the name
+            of an image without its ending.
         inner: pattern of an archive inside the archive that holds the images.
-        labels: the publisher's label to ours; None keeps it; returning None drops the image.
+        labels: function from the publisher's label to ours, or to None to leave the image out;
+            None: labels are the publisher's.
     """
 
     url: str
@@ -44,15 +45,16 @@ class Source:
     """A set of photographs.
 
     Attributes:
-        title: what it is.
-        page: the publisher's page.
+        title: name and content.
+        page: address of the publisher's page.
         licence: terms, in words.
-        pictures_allowed: whose pictures may be shown in a published page, with `credit`.
-        archives: the publisher's.
+        pictures_allowed: whose images a published page may show, with `credit`.
+        credit: authors and publication.
+        archives: the publisher's archives.
         mirror: stem of the files in a mirror folder: `<mirror>.tar`, `.manifest.json` and, with
             attributes, `.csv`.
-        images: number of images that the publisher's archives must yield; None where it varies.
-        label_column: the table's column that is the label, where folders do not give it.
+        images: number of images in the publisher's archives; None where it varies.
+        label_column: column of the table that is the label, where folders do not give it.
     """
 
     title: str
@@ -137,46 +139,6 @@ SOURCES: Mapping[str, Source] = {
         mirror="tiny_imagenet_64px",
         images=100_000,
     ),
-    "clothing": Source(
-        title="Clothing dataset: single garments, photographed by many people",
-        page="https://github.com/alexeygrigorev/clothing-dataset",
-        licence="CC0 1.0 (public domain)",
-        pictures_allowed="all",
-        credit="Alexey Grigorev and contributors, Clothing dataset, CC0",
-        archives=(
-            Archive(
-                url="https://github.com/alexeygrigorev/clothing-dataset/archive/"
-                "7ed86a9cc56763b6acb35e41cb35184e43a5d218.zip",
-                file="clothing-dataset.zip",
-                hash=None,
-                images=r"[^/]+/images/(?P<file>[^/]+\.jpg)",
-                table=(r"[^/]+/images\.csv", "image"),
-                labels=_if_sure,
-            ),
-        ),
-        mirror="clothing_96px",
-        label_column="label",
-    ),
-    "fashion": Source(
-        title="Fashion product images, several attributes per image",
-        page="https://www.kaggle.com/datasets/paramaggarwal/fashion-product-images-small",
-        licence="marked MIT by its publisher on Kaggle; the photographs come from a shop's "
-        "catalogue, so whose they are is not certain",
-        pictures_allowed="none",
-        credit="Param Aggarwal, Fashion Product Images, Kaggle",
-        archives=(
-            Archive(
-                url="https://www.kaggle.com/api/v1/datasets/download/paramaggarwal/"
-                "fashion-product-images-small",
-                file="fashion-product-images-small.zip",
-                hash=None,
-                images=r"images/(?P<file>\d+\.jpg)",
-                table=(r"styles\.csv", "id"),
-            ),
-        ),
-        mirror="fashion_products_96px",
-        label_column="articleType",
-    ),
     "living_things": Source(
         title="Living things: 44 classes of Caltech-101 and 10 species of monkeys",
         page="https://data.caltech.edu/records/mzrjq-6wc02 and "
@@ -204,5 +166,45 @@ SOURCES: Mapping[str, Source] = {
             ),
         ),
         mirror="living_things_96px",
+    ),
+    "fashion": Source(
+        title="Fashion product images, several attributes per image",
+        page="https://www.kaggle.com/datasets/paramaggarwal/fashion-product-images-small",
+        licence="marked MIT by its publisher on Kaggle; the photographs come from a shop's "
+        "catalogue, so whose they are is not certain",
+        pictures_allowed="none",
+        credit="Param Aggarwal, Fashion Product Images, Kaggle",
+        archives=(
+            Archive(
+                url="https://www.kaggle.com/api/v1/datasets/download/paramaggarwal/"
+                "fashion-product-images-small",
+                file="fashion-product-images-small.zip",
+                hash=None,
+                images=r"images/(?P<file>\d+\.jpg)",
+                table=(r"styles\.csv", "id"),
+            ),
+        ),
+        mirror="fashion_products_96px",
+        label_column="articleType",
+    ),
+    "clothing": Source(
+        title="Clothing dataset: single garments, photographed by many people",
+        page="https://github.com/alexeygrigorev/clothing-dataset",
+        licence="CC0 1.0 (public domain)",
+        pictures_allowed="all",
+        credit="Alexey Grigorev and contributors, Clothing dataset, CC0",
+        archives=(
+            Archive(
+                url="https://github.com/alexeygrigorev/clothing-dataset/archive/"
+                "7ed86a9cc56763b6acb35e41cb35184e43a5d218.zip",
+                file="clothing-dataset.zip",
+                hash=None,
+                images=r"[^/]+/images/(?P<file>[^/]+\.jpg)",
+                table=(r"[^/]+/images\.csv", "image"),
+                labels=_if_sure,
+            ),
+        ),
+        mirror="clothing_96px",
+        label_column="label",
     ),
 }

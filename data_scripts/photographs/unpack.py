@@ -26,7 +26,8 @@ _BROKEN = (
 
 
 @contextmanager
-def _told(archive: Path) -> Iterator[None]:
+def _damage_reported(archive: Path) -> Iterator[None]:
+    """Errors of a damaged archive as `FileError`."""
     try:
         yield
     except _BROKEN as error:
@@ -36,13 +37,14 @@ def _told(archive: Path) -> Iterator[None]:
 def members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield name and open stream of every regular file, in the archive's order.
 
-    The names have been checked: relative, without `..`, backslash or drive. Streams are to be read
-    before the next one is asked for.
+    The names are safe: relative, without `..`, backslash or drive. A stream must be read before
+    the next one is asked for.
 
     Raises:
-        FileError: not an archive, truncated, a member with an unsafe name, a link or a device.
+        FileError: if the file is no archive or truncated, or a member has an unsafe name or is a
+            link or a device.
     """
-    with _told(archive):
+    with _damage_reported(archive):
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as box:
                 for info in box.infolist():
@@ -69,11 +71,16 @@ def members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
 def copy(stream: IO[bytes], path: Path, archive: Path) -> None:
     """Write a member to a new file.
 
+    Args:
+        stream: the open member.
+        path: the file to be.
+        archive: path of the archive, for messages.
+
     Raises:
-        FileError: the archive breaks off, or holds two files of this name.
+        FileError: if the archive is truncated, or holds two files of this name.
     """
     try:
-        with path.open("xb") as file, _told(archive):
+        with path.open("xb") as file, _damage_reported(archive):
             while chunk := stream.read(1 << 18):
                 file.write(chunk)
     except FileExistsError:
@@ -81,16 +88,17 @@ def copy(stream: IO[bytes], path: Path, archive: Path) -> None:
 
 
 def read(stream: IO[bytes], archive: Path) -> bytes:
-    """A member's bytes.
+    """The bytes of a member.
 
     Raises:
-        FileError: the archive breaks off.
+        FileError: if the archive is truncated.
     """
-    with _told(archive):
+    with _damage_reported(archive):
         return stream.read()
 
 
 def _safe(archive: Path, name: str) -> str:
+    """The name of a member, refused if it could be written outside."""
     if (
         name.startswith("/")
         or "\\" in name

@@ -1,20 +1,19 @@
-"""Fix what training leaves open in the probe `synthetic`: the scale of each convolution.
+"""Rescale the convolutions of the probe `synthetic` so that all layers have the same mean Fisher.
 
-Batch norm undoes any factor on the convolution before it, so a network says nothing about the scale
-of its filters; but the Fisher per squared weight falls with the square of that factor. Distances do
-not notice (they compare a filter with itself). The norm of an embedding, a sum over layers, does:
-as trained, the first layer is two thirds of it, and tells contrast more than difficulty. Here every
-layer gets the same mean Fisher over tasks of the probe's own training worlds; the network's
-function stays the same.
+Batch norm undoes any factor on the convolution before it, so training leaves the scale of its
+filters open; but the Fisher information per squared weight falls with the square of that factor.
+Distances compare a filter with itself and do not depend on it. The norm of an embedding, a sum over
+layers, does: as trained, the first layer is two thirds of it, and tells contrast more than
+difficulty. Here every layer gets the same mean Fisher information over tasks of a training world;
+the function of the network stays the same.
 
     python -m data_scripts.probe.equalise_layers FILE.safetensors
 
-does it to a file in place; `data_scripts.probe.train` does it to what it has trained.
+rescales a file in place; `data_scripts.probe.train` does so with the probe it has trained.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +22,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from t2v import load_library, load_probe, task2vec
+from t2v._run.files import replacing
+from t2v.libraries.worlds.creatures.evolution import FIRST_TRAINING_SEED
 
-FIRST_SEED = 10**6  # of the training worlds
-MAX_IMAGES = 60
+MAX_IMAGES = 60  # of a task
 
 
-def layer_means(weights: Path, seed: int = FIRST_SEED) -> dict[str, float]:
-    """Mean Fisher of each layer's filters over small tasks of a training world."""
+def layer_means(weights: Path, seed: int = FIRST_TRAINING_SEED) -> dict[str, float]:
+    """Mean Fisher information of each layer's filters over small tasks of the world of a seed."""
     probe = load_probe("synthetic", weights=weights, device="cpu")
     tasks = [t for name in ("phylogeny", "wardrobe") for t in load_library(name, "smoke", seed)]
     embeddings = [task2vec(task, probe, passes=2, max_images=MAX_IMAGES) for task in tasks]
@@ -38,10 +38,14 @@ def layer_means(weights: Path, seed: int = FIRST_SEED) -> dict[str, float]:
 
 
 def rescaled(state: dict[str, Tensor], means: dict[str, float]) -> dict[str, Tensor]:
-    """Each convolution times a factor that makes its layer's mean Fisher that of the least one.
+    """Weights that give every layer the mean Fisher information of the layer with the least.
 
-    Factors are at least 1, so that batch norm's epsilon, which does not scale along, only loses
+    Factors are at least 1, so that the epsilon of batch norm, which is not scaled, only loses
     weight.
+
+    Args:
+        state: state dict of the network.
+        means: mean Fisher information of each layer.
     """
     state = dict(state)
     least = min(means.values())
@@ -55,12 +59,11 @@ def rescaled(state: dict[str, Tensor], means: dict[str, float]) -> dict[str, Ten
 
 
 def equalise(weights: Path) -> None:
-    """Gives all layers of a file the same mean Fisher, in place."""
+    """Give all layers of a file the same mean Fisher information, in place."""
     state = rescaled(load_file(weights), layer_means(weights))
-    draft = weights.with_name(f".{weights.name}.part")
-    save_file({name: value.contiguous() for name, value in state.items()}, draft)
-    draft.chmod(0o644)
-    os.replace(draft, weights)
+    with replacing(weights) as draft:
+        save_file({name: value.contiguous() for name, value in state.items()}, draft)
+        draft.chmod(0o644)
 
 
 if __name__ == "__main__":

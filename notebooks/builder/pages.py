@@ -26,8 +26,7 @@ from builder.chapters import (
     write_whole,
 )
 from builder.check import faults
-
-PHOTOGRAPHS = ("cub", "tiny_imagenet", "clothing", "fashion", "living_things")
+from t2v.libraries import PHOTOGRAPHS
 
 
 def lay(run: Run) -> None:

@@ -24,9 +24,9 @@ from t2v.errors import FileError, InputError
 from t2v.experts.expert import Expert
 from t2v.experts.features import Features, device_of, identity
 from t2v.experts.linear_classifiers import fit_classifiers
+from t2v.libraries import OF_ATTRIBUTES
 from t2v.task import Task
 
-ATTRIBUTES = {"wardrobe", "fashion"}  # roots under which a class is what a garment is like
 BATCH = 2**28  # bytes of float64 features in one batch of classifiers
 
 
@@ -149,21 +149,21 @@ def _own(task: Task, expert: Expert) -> bool:
 
 
 def _overlap(task: Task, expert: Expert) -> bool:
-    """A class of the same name; "not X" is no class of anything.
+    """Whether a class of the task has the same name as one of the expert.
 
-    Sets of photographs name one thing in several ways: synonyms are told apart by commas, and
-    neither capitals nor an s at the end count. A colour is no fruit: where names are of
-    attributes, they are compared within the set only.
+    Names are compared without regard to case and to an s at the end; commas separate synonyms;
+    "not X" is not the name of a class. Values of attributes (*orange*) are compared within their
+    library only.
     """
     roots = {*task.lineage[:1], *expert.lineage[:1]}
-    if len(roots) > 1 and roots & ATTRIBUTES:
+    if len(roots) > 1 and roots.intersection(OF_ATTRIBUTES):
         return False
     return not _names(task.classes).isdisjoint(_names(expert.classes))
 
 
 def _names(classes: Iterable[str]) -> set[str]:
-    own = [name for name in classes if not name.startswith("not ")]
-    return {part.strip().casefold().removesuffix("s") for name in own for part in name.split(",")}
+    names = [name for name in classes if not name.startswith("not ")]
+    return {part.strip().casefold().removesuffix("s") for name in names for part in name.split(",")}
 
 
 def _errors(

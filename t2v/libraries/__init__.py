@@ -1,63 +1,85 @@
-"""Libraries of tasks, by name: the procedural worlds and the photographs."""
+"""Libraries: collections of tasks by name, drawn or made of photographs."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from t2v.errors import InputError
-from t2v.task import Task
+
+if TYPE_CHECKING:
+    from t2v.task import Task
 
 SCALES = ("smoke", "laptop", "paper")
 
-_PROCEDURAL = ("phylogeny", "aviary", "wardrobe")
-_PHOTOGRAPHS = ("cub", "tiny_imagenet", "living_things", "fashion", "clothing")
-_TOGETHER = {"synthetic": _PROCEDURAL, "real": _PHOTOGRAPHS}
+DRAWN = ("phylogeny", "aviary", "wardrobe")
+"""Names of the libraries that are drawn, each a module of `t2v.libraries.worlds`."""
 
-NAMES = (*_PROCEDURAL, *_PHOTOGRAPHS, *_TOGETHER)
+PHOTOGRAPHS = ("cub", "tiny_imagenet", "living_things", "fashion", "clothing")
+"""Names of the sets of photographs, each a module of `t2v.libraries.photographs`."""
+
+NAMES = (*DRAWN, *PHOTOGRAPHS, "synthetic", "real")
+
+OF_ATTRIBUTES = ("wardrobe", "fashion")
+"""Libraries whose classes are values of attributes (a colour, a material), not kinds of things.
+
+The name is the root of the lineages of their tasks.
+"""
 
 
 @dataclass(frozen=True)
 class Library:
-    """Tasks that belong together.
+    """A collection of tasks.
 
     Attributes:
-        name: as given to `load_library`.
+        name: the name given to `load_library`.
         tasks: the tasks, in a fixed order.
-        taxonomy: nested dict of names, root first, ending in lists of leaves; whatever the
-            library's tasks are placed in.
-        provenance: source, licence, counts, and what was skipped, as plain values.
+        taxonomy: nested dict of names, root first, ending in lists of leaves, in which the tasks
+            have their places.
+        provenance: plain values by key; of a joint library, those of each part by its name. Every
+            library has `title`, `licence`, `scale`, `seed`, and numbers of `tasks`, of different
+            `images` in them, of images among these that are `held_out`, and of `pixels` on a side;
+            `skipped` lists path and reason of each image that cannot be read. Photographs also
+            have `page`, `credit`, `origin`, `archives`, `what_was_changed`, `images_in_set` and
+            `pictures_allowed`, the names of the tasks whose images a published page may show.
+        photographs: whether the images are photographs, not drawn.
     """
 
     name: str
     tasks: list[Task]
     taxonomy: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    photographs: bool = False
 
     def __len__(self) -> int:
         return len(self.tasks)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Task]:
         return iter(self.tasks)
 
 
-def load_library(name: str, scale: str = "laptop", seed: int = 0, data=None) -> Library:
+def load_library(
+    name: str, scale: str = "laptop", seed: int = 0, data: str | Path | None = None
+) -> Library:
     """Load or draw a library of tasks.
 
     Args:
         name: one of `NAMES`. ``synthetic`` is phylogeny, aviary and wardrobe together,
-            ``real`` the photographs that are on disk.
+            ``real`` all sets of photographs that are on disk.
         scale: ``smoke`` (seconds), ``laptop`` (minutes on two cores) or ``paper``.
-        seed: of the world (procedural) or of the choice of images (photographs).
-        data: folder of the photographs; the procedural libraries need none.
+        seed: seed of the world, or of the choice of photographs.
+        data: folder of the photographs, default `T2V_DATA`, else `data`; not used by drawn
+            libraries.
 
     Returns:
         The library; the same arguments give the same bytes.
 
     Raises:
-        InputError: unknown name or scale, or a seed that is not a whole number >= 0.
+        InputError: for an unknown name or scale, or a seed that is not a whole number >= 0.
+        FileError: if the photographs are not on disk or their index is damaged.
     """
     if name not in NAMES:
         raise InputError(f"library {name!r} is unknown: choose one of {', '.join(NAMES)}")
@@ -66,17 +88,18 @@ def load_library(name: str, scale: str = "laptop", seed: int = 0, data=None) -> 
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed of library {name!r} must be a whole number >= 0, got {seed!r}")
     if name == "synthetic":
-        return join(name, [load_library(part, scale, seed, data) for part in _PROCEDURAL])
-    if name in _PROCEDURAL:
-        return importlib.import_module(f"t2v.libraries.worlds.{name}").load(name, scale, seed, data)
+        return join(name, [load_library(part, scale, seed, data) for part in DRAWN])
+    if name in DRAWN:
+        return importlib.import_module(f"t2v.libraries.worlds.{name}").load(scale, seed)
     return importlib.import_module("t2v.libraries.photographs.load").load(name, scale, seed, data)
 
 
 def join(name: str, parts: list[Library]) -> Library:
-    """Libraries as one: tasks in order, taxonomies and provenance by the parts' names."""
+    """Libraries as one: tasks in order, taxonomies and provenance by the names of the parts."""
     return Library(
         name,
         [task for part in parts for task in part.tasks],
         {part.name: part.taxonomy for part in parts},
         {part.name: part.provenance for part in parts},
+        all(part.photographs for part in parts),
     )

@@ -1,16 +1,16 @@
-"""What the experts of a feature zoo are trained on: broad tasks, and the largest narrow ones.
+"""The training tasks of the experts: broad tasks, and the largest narrow ones.
 
 The paper's experts (Sect. 5 and Supp. C) are trained on single orders, on whole classes, on
-categories and on attribute groups. Here, for the worlds that are drawn:
+categories and on attribute groups. For drawn libraries the training tasks are
 
 * half of the orders of a class together: each order has one expert of its class that has seen its
   species, and one that has seen only their relatives;
 * all garments by one attribute group;
 * the largest orders and the largest tasks of the aviary, each by itself.
 
-For photographs: each group of a library as one task, halves of the largest groups, and all of a
-set together. No expert's image is held out in any task: those of the worlds are drawn for it (or
-are a task's own training images), photographs are held out by the path alone.
+For photographs they are each group of a library as one task, halves of the largest groups, and all
+of a set together. No image of a training task is held out in any task: drawn images are drawn for
+it (or are a task's training images), photographs are held out by the path alone.
 """
 
 from __future__ import annotations
@@ -23,29 +23,28 @@ import torch
 
 from t2v.errors import InputError
 from t2v.libraries import load_library
-from t2v.libraries.photographs import load as photographs
-from t2v.libraries.worlds.creatures import pictures as creatures
-from t2v.libraries.worlds.creatures.evolution import World, world
+from t2v.libraries.photographs.load import broad_tasks
+from t2v.libraries.worlds.creatures.evolution import World, grow_world
+from t2v.libraries.worlds.creatures.images import clade_tasks
 from t2v.libraries.worlds.garments.attributes import ATTRIBUTES
-from t2v.libraries.worlds.garments.shape import kept_garments
-from t2v.libraries.worlds.wardrobe import SCALES as WARDROBES
-from t2v.libraries.worlds.wardrobe import wardrobe_garments
+from t2v.libraries.worlds.garments.images import cached_garments
+from t2v.libraries.worlds.wardrobe import WARDROBE_SIZES, wardrobe_garments
 from t2v.task import Task
 
-APART = 10**5
-"""Added to the seed of the garments that experts see, so that no task shows the same ones."""
+GARMENT_SEED_OFFSET = 10**5
+"""Added to the seed of the wardrobe for the garments of experts, so that no image is shared."""
 
 
 @dataclass(frozen=True)
-class Size:
-    """How large a drawn zoo is at one scale.
+class TrainingSize:
+    """How many training tasks a drawn library gives at one scale, and how large the broad ones are.
 
     Attributes:
-        classes: of the world, whose orders make two broad tasks each.
-        images: training images of a broad task.
-        groups: attribute groups that become tasks.
-        orders: largest orders that are tasks by themselves.
-        aviary: largest tasks of the aviary likewise.
+        classes: number of classes of the world whose orders make two broad tasks each.
+        images: number of training images of a broad task.
+        groups: number of attribute groups that become broad tasks.
+        orders: number of orders, the largest ones, that are training tasks by themselves.
+        aviary: number of tasks of the aviary, the largest ones, that are training tasks.
     """
 
     classes: int
@@ -55,11 +54,15 @@ class Size:
     aviary: int
 
 
-SIZES = {
-    "smoke": Size(1, 200, 1, 1, 1),
-    "laptop": Size(6, 2000, 5, 2, 1),
-    "paper": Size(9, 20000, 7, 100, 20),
+TRAINING_SIZES = {
+    "smoke": TrainingSize(classes=1, images=200, groups=1, orders=1, aviary=1),
+    "laptop": TrainingSize(classes=6, images=2000, groups=5, orders=2, aviary=1),
+    "paper": TrainingSize(classes=9, images=20000, groups=7, orders=100, aviary=20),
 }
+"""Sizes of the book's experiments on drawn libraries, by scale."""
+
+MAX_PHOTOGRAPHS = {"smoke": 60, "laptop": 2500, "paper": None}
+"""Largest number of images of a broad task on photographs in the book's experiments, by scale."""
 
 SCHEDULES = {
     "synthetic": {
@@ -73,22 +76,22 @@ SCHEDULES = {
         "paper": {"steps": 9375, "batch_size": 64, "lr": 0.001},
     },
 }
-"""Arguments of `t2v.experts.expert.Schedule`: rates tried on world 0, steps as many as there is time for;
-of photographs at `paper`: the paper's."""
+"""Fine-tuning of the experts in the book's experiments, by library and scale.
 
-IMAGES = {"smoke": 60, "laptop": 2500, "paper": None}
-"""At most so many photographs of a broad task."""
+They are arguments of `t2v.experts.expert.Schedule`. Learning rates of the drawn libraries were
+chosen on world 0; those of photographs at `paper` are the paper's.
+"""
 
 
 def expert_tasks(
     library: str, scale: str = "laptop", seed: int = 0, data: str | Path | None = None
 ) -> list[Task]:
-    """The tasks that the experts of a library's zoo are trained on; nothing in them is held out.
+    """The training tasks of the experts of a library; no image of them is held out.
 
     Args:
         library: "synthetic" or "real".
-        scale: as for `load_library`: 20 tasks of a world at `laptop`.
-        seed: of the world, or of the choice of photographs.
+        scale: scale as for `load_library`; at `laptop` a world gives 20 tasks.
+        seed: seed of the world, or of the choice of photographs.
         data: folder of the photographs.
 
     Returns:
@@ -98,32 +101,35 @@ def expert_tasks(
         InputError: for another library or scale.
         FileError: if there are no photographs.
     """
-    if library not in SCHEDULES or scale not in SIZES:
+    if library not in SCHEDULES or scale not in TRAINING_SIZES:
         raise InputError(
-            f"zoo of {library!r} at {scale!r}: choose one of {', '.join(SCHEDULES)} and of "
-            f"{', '.join(SIZES)}"
+            f"expert tasks of {library!r} at {scale!r}: choose one of {', '.join(SCHEDULES)} and "
+            f"of {', '.join(TRAINING_SIZES)}"
         )
     if library == "real":
-        return photographs.broad_tasks(scale, seed, data, IMAGES[scale])
-    size, here = SIZES[scale], world(scale, seed)
-    return [*_classes(here, size, scale), *_groups(size, scale, seed), *_largest(size, scale, seed)]
+        return broad_tasks(scale, seed, data, MAX_PHOTOGRAPHS[scale])
+    size = TRAINING_SIZES[scale]
+    return [
+        *_halves_of_classes(grow_world(scale, seed), size, scale),
+        *_attribute_groups(size, scale, seed),
+        *_largest(size, scale, seed),
+    ]
 
 
-def _classes(here: World, size: Size, scale: str) -> list[Task]:
-    """Halves of the classes: every other order, in the order of the tree."""
-    found = []
-    for top in list(here.plan)[: size.classes]:
-        orders = here.tree.below(top, "order")
-        for half in ("A", "B"):
-            nodes = orders[half == "B" :: 2]
-            share = [size.images // len(nodes)] * len(nodes)
-            parts = [t.train for t in creatures.tasks(here, nodes, share, 0, "zoo", scale)]
-            found.append(_union(f"{here.tree.name[top]} {half}", parts))
-    return found
+def _halves_of_classes(world: World, size: TrainingSize, scale: str) -> list[Task]:
+    """Two tasks per class, each with every other order, in the order of the tree."""
+    tasks = []
+    for top in list(world.plans)[: size.classes]:
+        orders = world.tree.below(top, "order")
+        for half, nodes in (("A", orders[::2]), ("B", orders[1::2])):
+            counts = [size.images // len(nodes)] * len(nodes)
+            parts = [t.train for t in clade_tasks(world, nodes, counts, 0, "experts", scale)]
+            tasks.append(_union(f"{world.tree.name[top]} {half}", parts))
+    return tasks
 
 
 def _union(name: str, parts: list[Task]) -> Task:
-    """Tasks as one: all their classes, told apart."""
+    """One task with all classes of several tasks."""
     before = np.cumsum([0, *(part.num_classes for part in parts)])
     return Task(
         name,
@@ -135,27 +141,26 @@ def _union(name: str, parts: list[Task]) -> Task:
     )
 
 
-def _groups(size: Size, scale: str, seed: int) -> list[Task]:
-    """Garments by one attribute group after the other, the same pictures for all."""
-    values = WARDROBES[scale][3]
-    garments = wardrobe_garments(size.images, 1, seed + APART).take(slice(0, size.images))
-    images = kept_garments(garments)
-    found = []
+def _attribute_groups(size: TrainingSize, scale: str, seed: int) -> list[Task]:
+    """One task per attribute group, all on the same garments."""
+    garments = wardrobe_garments(size.images, 1, seed + GARMENT_SEED_OFFSET)
+    garments = garments.take(slice(0, size.images))
+    images = cached_garments(garments)
+    tasks = []
     for group in list(ATTRIBUTES)[: size.groups]:
-        names = ATTRIBUTES[group][:values]
-        of_them = garments.values[group] < len(names)
-        labels = garments.values[group][of_them]
-        shown = images if bool(of_them.all()) else images[of_them]
-        found.append(
-            Task(f"all garments: {group}", shown, labels, names, ("wardrobe", group), group)
-        )
-    return found
+        names = ATTRIBUTES[group][: WARDROBE_SIZES[scale].values]
+        labels = garments.values[group]
+        named = labels < len(names)
+        shown = images if bool(named.all()) else images[named]
+        lineage = ("wardrobe", group)
+        tasks.append(Task(f"all garments: {group}", shown, labels[named], names, lineage, group))
+    return tasks
 
 
-def _largest(size: Size, scale: str, seed: int) -> list[Task]:
-    """The training images of the largest tasks of two libraries."""
-    found = []
+def _largest(size: TrainingSize, scale: str, seed: int) -> list[Task]:
+    """The training images of the largest tasks of the phylogeny and of the aviary."""
+    largest = []
     for name, count in (("phylogeny", size.orders), ("aviary", size.aviary)):
         tasks = sorted(load_library(name, scale, seed), key=lambda t: -int((~t.test).sum()))
-        found += [task.train for task in tasks[:count]]
-    return found
+        largest += [task.train for task in tasks[:count]]
+    return largest

@@ -375,4 +375,4 @@ def test_some_photographs_are_not_enough(book, capsys):
     (book.root / "data" / "cub" / "index.csv").touch()
     arguments = ["--scale", "laptop", "--root", str(book.root)]
     assert build.main(arguments) == 1
-    assert "of the photographs, tiny_imagenet, clothing" in capsys.readouterr().err
+    assert "of the photographs, tiny_imagenet, living_things" in capsys.readouterr().err

@@ -10,13 +10,13 @@ from t2v.probe import load_probe
 
 
 @pytest.mark.slow
-def test_layers_of_the_packaged_probe_weigh_the_same():
+def test_layers_of_the_packaged_probe_have_the_same_mean_fisher():
     means = layer_means(SYNTHETIC_WEIGHTS)
     # as trained they differ by a factor of a thousand; a change of the drawing moves them a little
     assert max(means.values()) / min(means.values()) < 2
 
 
-def test_scaling_a_convolution_changes_nothing_but_its_fisher(tmp_path):
+def test_rescaling_leaves_the_features_unchanged(tmp_path):
     state = load_file(SYNTHETIC_WEIGHTS)
     layers = [key.removesuffix(".weight") for key, w in state.items() if w.dim() == 4]
     means = {layer: 4.0**i for i, layer in enumerate(layers)}

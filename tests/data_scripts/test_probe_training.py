@@ -14,10 +14,9 @@ from safetensors.torch import load_file, save_file
 from scipy.stats import spearmanr
 
 from data_scripts.probe.train import (
-    FIRST_SEED,
-    World,
+    TrainingSet,
     accuracies,
-    draw_world,
+    draw_training_set,
     loss,
     standardised,
     train,
@@ -25,8 +24,9 @@ from data_scripts.probe.train import (
 from t2v import distance_matrix, task2vec
 from t2v.architectures import SYNTHETIC_WEIGHTS
 from t2v.libraries import load_library
+from t2v.libraries.worlds.creatures.evolution import FIRST_TRAINING_SEED
 from t2v.libraries.worlds.garments.attributes import ATTRIBUTES
-from t2v.libraries.worlds.garments.shape import draw_garments
+from t2v.libraries.worlds.garments.images import draw_garments
 from t2v.libraries.worlds.wardrobe import wardrobe_garments
 from t2v.pretrained.synthetic_net import SyntheticNet
 from t2v.probe import load_probe
@@ -54,17 +54,17 @@ def test_weights_are_those_described_and_small(description):
 
 
 def test_no_library_uses_the_seeds_it_was_trained_on(description):
-    assert min(description["seeds of the worlds"]) >= FIRST_SEED == 10**6
+    assert min(description["seeds of the worlds"]) >= FIRST_TRAINING_SEED == 10**6
 
 
 def test_accuracy_is_what_the_description_says(description, shipped):
     """On garments of a seed that neither training nor any library uses."""
     count = 400
-    worn = wardrobe_garments(count, 0, FIRST_SEED + 500)
+    garments = wardrobe_garments(count, 0, FIRST_TRAINING_SEED + 500)
     with torch.no_grad():
-        logits = shipped(standardised(draw_garments(worn)))
+        logits = shipped(standardised(draw_garments(garments)))
     parts = logits.split(list(description["classes"].values()), 1)
-    for part, (group, target) in zip(parts, worn.values.items(), strict=False):
+    for part, (group, target) in zip(parts, garments.values.items(), strict=False):
         right = (part.argmax(1) == target).float().mean().item()
         claimed = description["held-out accuracy"][group]
         # both are shares of a finite sample; four standard deviations of their difference
@@ -120,27 +120,29 @@ def test_loss_counts_each_softmax_where_it_applies():
     assert loss(logits, targets, [2, 3]).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_world_holds_species_and_garments_apart():
-    world = draw_world(1, 60, "smoke", first=FIRST_SEED + 700)
-    species = sum(task.num_classes for task in load_library("phylogeny", "smoke", FIRST_SEED + 700))
-    assert world.heads == [*(len(values) for values in ATTRIBUTES.values()), species]
-    garment = world.targets[:, 0] >= 0
+def test_training_set_keeps_species_and_garments_apart():
+    data = draw_training_set(1, 60, "smoke", first=FIRST_TRAINING_SEED + 700)
+    species = sum(
+        task.num_classes for task in load_library("phylogeny", "smoke", FIRST_TRAINING_SEED + 700)
+    )
+    assert data.heads == [*(len(values) for values in ATTRIBUTES.values()), species]
+    garment = data.targets[:, 0] >= 0
     assert int(garment.sum()) == 60
-    assert (world.targets[garment, -1] == -1).all()
-    assert (world.targets[~garment, :-1] == -1).all()
-    assert set(world.targets[~garment, -1].tolist()) == set(range(species))
-    assert world.test.sum() > 0 and world.test[:54].sum() == 0
+    assert (data.targets[garment, -1] == -1).all()
+    assert (data.targets[~garment, :-1] == -1).all()
+    assert set(data.targets[~garment, -1].tolist()) == set(range(species))
+    assert data.test.sum() > 0 and data.test[:54].sum() == 0
 
 
 def test_training_is_repeatable_and_learns():
-    worn = wardrobe_garments(384, 64, FIRST_SEED + 800)
-    targets = torch.stack([worn.values["colour"]], 1)
+    garments = wardrobe_garments(384, 64, FIRST_TRAINING_SEED + 800)
+    targets = torch.stack([garments.values["colour"]], 1)
     test = torch.arange(448) >= 384
-    world = World(draw_garments(worn), targets, [len(ATTRIBUTES["colour"])], test)
-    first, again = train(world, 40, 3), train(world, 40, 3)
+    data = TrainingSet(draw_garments(garments), targets, [len(ATTRIBUTES["colour"])], test)
+    first, again = train(data, 40, 3), train(data, 40, 3)
     for name, value in first.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
-    assert accuracies(first, world)[0] > 0.5  # chance is 1/6
+    assert accuracies(first, data)[0] > 0.5  # chance is 1/6
 
 
 def distances(probe, tasks) -> np.ndarray:
@@ -160,9 +162,9 @@ def mantel(a: np.ndarray, b: np.ndarray, permutations: int, seed: int) -> tuple[
 @pytest.mark.slow
 def test_a_retrained_probe_gives_the_same_map_of_tasks(tmp_path):
     """Other worlds, other garments, other initial weights, and a twenty-fifth of the training."""
-    seed = FIRST_SEED + 900
-    world = draw_world(1, 1500, "smoke", seed)
-    network = train(world, 120, seed)
+    seed = FIRST_TRAINING_SEED + 900
+    data = draw_training_set(1, 1500, "smoke", seed)
+    network = train(data, 120, seed)
     path = tmp_path / "retrained.safetensors"
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, path)
     tasks = [t for n in ("phylogeny", "wardrobe") for t in load_library(n, "smoke", 0)]

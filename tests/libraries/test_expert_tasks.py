@@ -1,4 +1,4 @@
-"""What the zoo's experts are trained on: broad, and never what a task is tested on."""
+"""Training tasks of the experts: broad, and never on held-out images of a task."""
 
 import hashlib
 
@@ -6,30 +6,31 @@ import pytest
 
 from t2v.errors import InputError
 from t2v.libraries import load_library
-from t2v.libraries.expert_tasks import SCHEDULES, SIZES, expert_tasks
-from t2v.libraries.photographs.plans import BROAD, held_out
+from t2v.libraries.expert_tasks import SCHEDULES, TRAINING_SIZES, expert_tasks
+from t2v.libraries.photographs import fashion
+from t2v.libraries.photographs.plans import held_out
 
 
 @pytest.fixture(scope="module")
-def zoo():
+def training_tasks():
     return expert_tasks("synthetic", "smoke", 3)
 
 
-def pictures(task):
+def hashes(task):
     return {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in task.images}
 
 
-def test_no_expert_sees_a_held_out_image(zoo):
+def test_no_expert_sees_a_held_out_image(training_tasks):
     tested = set()
     for task in load_library("synthetic", "smoke", 3):
-        tested |= pictures(task.held_out)
+        tested |= hashes(task.held_out)
     assert tested
-    for task in zoo:
-        assert task.test is None and not pictures(task) & tested, task.name
+    for task in training_tasks:
+        assert task.test is None and not hashes(task) & tested, task.name
 
 
-def test_halves_share_a_class_of_creatures_but_no_species(zoo):
-    one, other = (task for task in zoo if task.name.startswith("birds "))
+def test_halves_share_a_class_of_creatures_but_no_species(training_tasks):
+    one, other = (task for task in training_tasks if task.name.startswith("birds "))
     assert one.group == other.group == "birds"
     assert not set(one.classes) & set(other.classes)
     phylogeny = load_library("phylogeny", "smoke", 3)
@@ -37,20 +38,20 @@ def test_halves_share_a_class_of_creatures_but_no_species(zoo):
     assert set(one.classes) | set(other.classes) == species
 
 
-def test_the_same_seed_gives_the_same_zoo(zoo):
+def test_the_same_seed_gives_the_same_tasks(training_tasks):
     again = expert_tasks("synthetic", "smoke", 3)
-    assert [t.fingerprint for t in again] == [t.fingerprint for t in zoo]
+    assert [t.fingerprint for t in again] == [t.fingerprint for t in training_tasks]
     other = expert_tasks("synthetic", "smoke", 4)
-    assert not {t.fingerprint for t in other} & {t.fingerprint for t in zoo}
+    assert not {t.fingerprint for t in other} & {t.fingerprint for t in training_tasks}
 
 
-def test_unknown_zoo_is_refused():
-    with pytest.raises(InputError, match="zoo of 'cub' at 'laptop'"):
+def test_unknown_library_is_refused():
+    with pytest.raises(InputError, match="expert tasks of 'cub' at 'laptop'"):
         expert_tasks("cub")
 
 
 def test_every_scale_has_a_size_and_a_schedule():
-    assert all(set(scales) == set(SIZES) for scales in SCHEDULES.values())
+    assert all(set(scales) == set(TRAINING_SIZES) for scales in SCHEDULES.values())
 
 
 def rows(labels, **columns):
@@ -62,14 +63,16 @@ def rows(labels, **columns):
 
 
 def test_broad_tasks_of_photographs_have_every_class_that_is_large_enough():
-    worn = rows(["a"], gender="Women", masterCategory="Shoes", season="NA", usage="", baseColour="")
-    worn += rows(
+    index = rows(
+        ["a"], gender="Women", masterCategory="Shoes", season="NA", usage="", baseColour=""
+    )
+    index += rows(
         ["b"], gender="Men", masterCategory="Shoes", season="Fall", usage="", baseColour=""
     )
-    worn += rows(
+    index += rows(
         ["c"], gender="Boys", masterCategory="Bags", season="Fall", usage="", baseColour=""
     )[:5]
-    plans = {plan.name: plan for plan in BROAD["fashion"](worn, "laptop", 0)}
+    plans = {plan.name: plan for plan in fashion.broad_tasks(index, "laptop", 0)}
     assert list(plans["fashion/all: gender"].members) == ["Men", "Women"]
     assert set(plans) == {"fashion/all: gender"}  # the others have one class that is large enough
     shown = plans["fashion/all: gender"].members["Men"]

@@ -13,11 +13,10 @@ import torch
 from PIL import Image
 
 from t2v.errors import FileError, InputError
-from t2v.libraries import load_library
+from t2v.libraries import PHOTOGRAPHS, load_library
 from t2v.libraries.photographs.load import nest
-from t2v.libraries.photographs.plans import SCALES, facts, held_out
+from t2v.libraries.photographs.plans import LIMITS, facts, held_out
 
-SOURCES = ("cub", "tiny_imagenet", "living_things", "fashion", "clothing")
 COUNTS = {"cub": 6, "tiny_imagenet": 12, "living_things": 8, "clothing": 12}
 
 
@@ -71,7 +70,7 @@ def rows_of(name):
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
-    for name in SOURCES:
+    for name in PHOTOGRAPHS:
         allowed = {"clothing": "all", "living_things": "Caltech-101"}.get(name, "none")
         write_set(root, name, rows_of(name), allowed)
     return root
@@ -87,10 +86,10 @@ def paths_of(task, data):
 
 @pytest.fixture(scope="module")
 def laptop(data):
-    return {name: load_library(name, data=data) for name in SOURCES}
+    return {name: load_library(name, data=data) for name in PHOTOGRAPHS}
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_tasks_are_well_formed(laptop, data, name):
     tasks = laptop[name].tasks
     assert len(tasks) > 2 and len({t.name for t in tasks}) == len(tasks)
@@ -106,7 +105,7 @@ def test_tasks_are_well_formed(laptop, data, name):
         assert task.test.tolist() == [held_out(path) for path in paths]
 
 
-def test_no_image_is_held_out_here_and_trained_on_there(data):
+def test_no_image_is_held_out_in_one_task_and_trained_on_in_another(data):
     sides = defaultdict(set)
     for scale, seed in (("laptop", 0), ("laptop", 1), ("smoke", 2)):
         for task in load_library("real", scale, seed, data):
@@ -131,7 +130,7 @@ def test_seed_chooses_images_and_nothing_else(data):
 
 def test_smoke_is_small(data):
     tasks = load_library("real", "smoke", data=data).tasks
-    assert max(Counter(t.name.split("/")[0] for t in tasks).values()) == SCALES["smoke"].tasks
+    assert max(Counter(t.name.split("/")[0] for t in tasks).values()) == LIMITS["smoke"].tasks
     assert all(len(t.train) <= 40 and len(t.held_out) <= 20 for t in tasks)
 
 
@@ -220,7 +219,8 @@ def test_clothing_groups_and_age(laptop, data):
 
 def test_provenance(data):
     library = load_library("real", "smoke", data=data)
-    assert set(library.provenance) == set(SOURCES) == set(library.taxonomy)
+    assert library.photographs
+    assert set(library.provenance) == set(PHOTOGRAPHS) == set(library.taxonomy)
     shown = [name for p in library.provenance.values() for name in p["pictures_allowed"]]
     assert {name.split("/")[0] for name in shown} == {"clothing", "living_things"}
     primates = load_library("living_things", data=data)
@@ -233,7 +233,7 @@ def test_nest():
     assert nest(paths) == {"a": {"b": ["x", "y"], "z": []}, "c": ["w"]}
 
 
-def test_bad_image_is_left_out_and_told(tmp_path):
+def test_bad_image_is_left_out_and_reported(tmp_path):
     rows = rows_of("clothing") + [
         {"path": f"images/Hat/more{i}.png", "label": "Hat", "kids": "False"} for i in range(60)
     ]

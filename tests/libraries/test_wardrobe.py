@@ -1,4 +1,4 @@
-"""The wardrobe: the same pictures for all tasks; attributes independent and visible."""
+"""The wardrobe: the same images for all tasks; attributes independent and visible."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from t2v.errors import InputError
 from t2v.libraries import load_library
 from t2v.libraries.worlds.garments.attributes import ATTRIBUTES, Garments, sample_garments
-from t2v.libraries.worlds.garments.shape import draw_garments, kept_garments
+from t2v.libraries.worlds.garments.images import cached_garments, draw_garments
 from t2v.libraries.worlds.wardrobe import wardrobe_garments
 
 
@@ -36,11 +36,11 @@ def dressed(original: Garments, **values: str) -> Garments:
 # --- the library -------------------------------------------------------------------------------
 
 
-def test_all_tasks_have_the_same_pictures_and_the_same_split(wardrobe):
+def test_all_tasks_have_the_same_images_and_the_same_split(wardrobe):
     images, test = wardrobe.tasks[0].images, wardrobe.tasks[0].test
     assert images.shape == (270, 3, 48, 48) and images.dtype == torch.uint8
     assert all(task.images is images and task.test is test for task in wardrobe)
-    assert int(test.sum()) == wardrobe.provenance["held out"] == 90
+    assert int(test.sum()) == wardrobe.provenance["held_out"] == 90
 
 
 def test_a_task_says_which_attribute_it_asks_for(wardrobe):
@@ -101,20 +101,20 @@ def test_seed_decides(wardrobe, tmp_path, monkeypatch):
     assert (other.tasks[0].images != wardrobe.tasks[0].images).float().mean() > 0.9
 
 
-def test_kept_garments_are_those_drawn(tmp_path, monkeypatch):
+def test_cached_garments_are_those_drawn(tmp_path, monkeypatch):
     monkeypatch.setenv("T2V_CACHE", str(tmp_path))
     worn = [wardrobe_garments(5, 2, seed) for seed in (0, 1)]
     for size in (48, 24):
         for garments_of_seed in worn:
             drawn = draw_garments(garments_of_seed, size)
-            assert torch.equal(kept_garments(garments_of_seed, size), drawn)  # drawn
+            assert torch.equal(cached_garments(garments_of_seed, size), drawn)  # drawn
             with monkeypatch.context() as patch:
-                patch.setattr("t2v.libraries.worlds.garments.shape.draw_garments", None)
-                assert torch.equal(kept_garments(garments_of_seed, size), drawn)  # read
+                patch.setattr("t2v.libraries.worlds.garments.images.draw_garments", None)
+                assert torch.equal(cached_garments(garments_of_seed, size), drawn)  # read
     monkeypatch.setattr("t2v._run.cache.code_version", lambda module: "other")
-    monkeypatch.setattr("t2v.libraries.worlds.garments.shape.draw_garments", None)
+    monkeypatch.setattr("t2v.libraries.worlds.garments.images.draw_garments", None)
     with pytest.raises(TypeError):
-        kept_garments(worn[0])
+        cached_garments(worn[0])
 
 
 def test_unknown_scale_is_refused():
@@ -122,7 +122,7 @@ def test_unknown_scale_is_refused():
         load_library("wardrobe", "huge")
 
 
-# --- the pictures ------------------------------------------------------------------------------
+# --- the images ------------------------------------------------------------------------------
 
 
 def test_a_picture_does_not_depend_on_its_neighbours_or_on_threads():
@@ -140,10 +140,10 @@ def test_a_picture_does_not_depend_on_its_neighbours_or_on_threads():
 
 @pytest.mark.parametrize("group", ATTRIBUTES)
 def test_a_value_can_be_seen(group):
-    """The same garments with another value of one group are other pictures, each of them."""
+    """The same garments with another value of one group are other images, each of them."""
     worn = garments(24)
-    pictures = [draw_garments(dressed(worn, **{group: value})) for value in ATTRIBUTES[group]]
-    for (a, one), (b, other) in combinations(enumerate(pictures), 2):
+    images = [draw_garments(dressed(worn, **{group: value})) for value in ATTRIBUTES[group]]
+    for (a, one), (b, other) in combinations(enumerate(images), 2):
         difference = (one.int() - other.int()).abs().amax(1)  # over channels
         seen = (difference > 20).flatten(1).sum(1)  # pixels changed by more than the noise
         # a dozen pixels of 2,304: a button or the corner of a neckline
@@ -187,7 +187,7 @@ def test_black_is_darker_than_white():
     assert level["black"] < 80 < 150 < level["white"]
 
 
-def test_pages_may_ask_for_larger_pictures():
+def test_pages_may_ask_for_larger_images():
     worn = garments(6)
     large = draw_garments(worn, 96)
     assert large.shape == (6, 3, 96, 96)

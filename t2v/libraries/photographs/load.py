@@ -1,12 +1,4 @@
-"""Tasks on real photographs, from the folder that `data_scripts.fetch` fills.
-
-* `cub`: the orders of birds with more than one species, Passeriformes split into its families, as
-  in the paper's iNat+CUB meta-task (Sect. 5 and Supp. C);
-* `living_things`: orders, and what remains of classes, of animals and plants;
-* `tiny_imagenet`: nodes of WordNet with 4 to 20 of its classes below them;
-* `fashion`: one binary task per value of an attribute, all on the same images (the counterpart of
-  the paper's iMaterialist tasks);
-* `clothing`: groups of garments photographed by many people, and children's against adults'.
+"""Tasks on photographs, from the folder that `data_scripts.fetch` fills.
 
 Whether an image is held out depends on its path alone, so that no image is held out in one task
 and trained on in another; the seed chooses which images of a class are used, where a scale uses
@@ -16,9 +8,11 @@ fewer than there are.
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,73 +20,89 @@ import torch
 
 from t2v.errors import FileError
 from t2v.images import load_images
-from t2v.libraries import Library, join
+from t2v.libraries import PHOTOGRAPHS, Library, join
 from t2v.libraries.photographs.plans import (
-    BROAD,
-    HELD_OUT,
-    SCALES,
-    SOURCES,
+    LIMITS,
+    DataSet,
     Lineage,
-    Plan,
     Row,
-    Scale,
+    TaskPlan,
     draw,
-    facts,
     held_out,
     spread,
 )
 from t2v.task import Task
 
+SMALL = 96  # side in pixels of the images of a mirror, and of those that experts are trained on
+
+
+def data_set(name: str) -> DataSet:
+    """How one of the sets in `PHOTOGRAPHS` becomes tasks."""
+    return importlib.import_module(f"t2v.libraries.photographs.{name}").DATA_SET
+
 
 def load(name: str, scale: str, seed: int, data: str | Path | None = None) -> Library:
-    """Load `cub`, `tiny_imagenet`, `living_things`, `fashion`, `clothing`, or those there: `real`.
+    """The tasks on one set of photographs, or on all that are on disk.
 
     Args:
-        name: the library.
+        name: one of `PHOTOGRAPHS`, or "real": all that are on disk.
         scale: `smoke` (4 tasks of at most 40 training images), `laptop` (at most 200 training and
             100 held-out images a task, 96 pixels) or `paper` (every image and, in taxonomies, every
             node that makes a task, also one inside another; 224 pixels where images are published
             that large, which takes tens of gigabytes for all sets together).
-        seed: of the choice of images; the held-out images do not depend on it.
-        data: the folder that `data_scripts.fetch` filled; default: `T2V_DATA`, else `data`.
+        seed: seed of the choice of images; the held-out images do not depend on it.
+        data: folder that `data_scripts.fetch` filled; default: `T2V_DATA`, else `data`.
 
     Raises:
-        FileError: the images are not there, or their index is damaged.
-        InputError: more than one image in a hundred cannot be read.
+        FileError: if the images are not there, or their index is damaged.
+        InputError: if more than one image in a hundred cannot be read.
     """
     folder = _folder(data)
     if name == "real":
-        return join(name, [load(n, scale, seed, folder) for n in _on_disk(folder)])
+        return join(name, [load(part, scale, seed, folder) for part in _on_disk(folder)])
     rows, about = _read(folder, name)
-    lineages, plans = SOURCES[name](rows, scale, seed)
-    plans = spread(plans, SCALES[scale].tasks)
-    size = SCALES[scale].size
-    if about["origin"] == "mirror" or name in ("tiny_imagenet", "fashion"):
-        size = min(size, 96)  # nothing is gained by enlarging further
-    limit = SCALES[scale]
-    drawn = [draw(plan, limit, seed) for plan in plans]
-    tasks, skipped = _tasks(name, drawn, folder / name, size)
-    return Library(name, tasks, nest(lineages), _provenance(about, tasks, skipped, size))
+    limits, of_set = LIMITS[scale], data_set(name)
+    lineages, plans = of_set.narrow_tasks(rows, scale, seed)
+    plans = [draw(plan, limits, seed) for plan in spread(plans, limits.tasks)]
+    size = min(limits.size, of_set.size or limits.size)
+    if about["origin"] == "mirror":
+        size = min(size, SMALL)
+    tasks, used, skipped = _load_tasks(plans, folder / name, size)
+    shown = [t.name for t in tasks if of_set.may_show(t.classes, about["pictures_allowed"])]
+    published = ("title", "page", "licence", "credit", "origin", "archives", "what_was_changed")
+    provenance = {
+        **{key: about[key] for key in published},
+        "images_in_set": about["images"],
+        "scale": scale,
+        "seed": seed,
+        "tasks": len(tasks),
+        "images": len(used),
+        "held_out": sum(map(held_out, used)),
+        "pixels": size,
+        "skipped": skipped,
+        "pictures_allowed": shown,
+    }
+    return Library(name, tasks, nest(lineages), provenance, photographs=True)
 
 
 def broad_tasks(scale: str, seed: int, data: str | Path | None, images: int | None) -> list[Task]:
-    """The broad tasks of all sets on disk, `t2v.libraries.expert_tasks`: training images only.
+    """The training tasks of experts on all sets on disk: training images only.
 
     Args:
-        scale: of the sets.
-        seed: of the choice of images.
-        data: see `load`.
-        images: at most so many a task.
+        scale: scale of the sets.
+        seed: seed of the choice of images.
+        data: folder that `data_scripts.fetch` filled; default: `T2V_DATA`, else `data`.
+        images: largest number of images of a task; None: all.
     """
     folder = _folder(data)
-    limit = Scale(train=images, test=0, tasks=None, size=SCALES[scale].size)
-    found = []
+    limits = replace(LIMITS[scale], train=images, test=0, tasks=None)
+    broad = []
     for name in _on_disk(folder):
         rows, _ = _read(folder, name)
-        plans = [draw(plan, limit, seed) for plan in BROAD[name](rows, scale, seed)]
-        tasks, _ = _tasks(name, plans, folder / name, min(limit.size, 96))
-        found += [task.train for task in tasks]
-    return found
+        plans = [draw(plan, limits, seed) for plan in data_set(name).broad_tasks(rows, scale, seed)]
+        tasks, _, _ = _load_tasks(plans, folder / name, min(limits.size, SMALL))
+        broad += [task.train for task in tasks]
+    return broad
 
 
 def nest(lineages: Iterable[Lineage]) -> dict[str, Any]:
@@ -111,15 +121,18 @@ def nest(lineages: Iterable[Lineage]) -> dict[str, Any]:
     return tree
 
 
-def _tasks(
-    source: str, plans: list[Plan], folder: Path, size: int
-) -> tuple[list[Task], list[dict[str, str]]]:
-    """Load every image once; tasks on the same images share one tensor."""
-    used = sorted({row["path"] for p in plans for rows in p.members.values() for row in rows})
-    images, skipped = load_images([folder / path for path in used], size)
-    bad = {s.index: s.reason for s in skipped}
-    kept = [path for i, path in enumerate(used) if i not in bad]
-    place = {path: i for i, path in enumerate(kept)}
+def _load_tasks(
+    plans: list[TaskPlan], folder: Path, size: int
+) -> tuple[list[Task], list[str], list[dict[str, str]]]:
+    """The tasks of one set, the paths of their images, and what was skipped.
+
+    Every image is loaded once; tasks on the same images share one tensor.
+    """
+    paths = sorted({row["path"] for p in plans for rows in p.members.values() for row in rows})
+    images, skipped = load_images([folder / path for path in paths], size)
+    reasons = {s.index: s.reason for s in skipped}
+    used = [path for i, path in enumerate(paths) if i not in reasons]
+    index = {path: i for i, path in enumerate(used)}
     shared: dict[tuple[str, ...], torch.Tensor] = {}
     tasks = []
     for plan in plans:
@@ -127,23 +140,23 @@ def _tasks(
             row["path"]: k
             for k, rows in enumerate(plan.members.values())
             for row in rows
-            if row["path"] in place
+            if row["path"] in index
         }
-        paths = tuple(sorted(labels))
-        if paths not in shared:
-            shared[paths] = images[[place[path] for path in paths]]
+        of_task = tuple(sorted(labels))
+        if of_task not in shared:
+            shared[of_task] = images[[index[path] for path in of_task]]
         tasks.append(
             Task(
                 name=plan.name,
-                images=shared[paths],
-                labels=torch.tensor([labels[path] for path in paths]),
+                images=shared[of_task],
+                labels=torch.tensor([labels[path] for path in of_task]),
                 classes=tuple(plan.members),
                 lineage=plan.lineage,
                 group=plan.group,
-                test=torch.tensor([held_out(path) for path in paths]),
+                test=torch.tensor([held_out(path) for path in of_task]),
             )
         )
-    return tasks, [{"path": used[i], "reason": reason} for i, reason in bad.items()]
+    return tasks, used, [{"path": paths[i], "reason": reason} for i, reason in reasons.items()]
 
 
 def _folder(data: str | Path | None) -> Path:
@@ -151,14 +164,14 @@ def _folder(data: str | Path | None) -> Path:
 
 
 def _on_disk(folder: Path) -> list[str]:
-    there = [name for name in SOURCES if (folder / name / "source.json").is_file()]
-    if not there:
+    names = [name for name in PHOTOGRAPHS if (folder / name / "source.json").is_file()]
+    if not names:
         raise FileError(f"{folder}: no photographs; run python -m data_scripts.fetch all")
-    return there
+    return names
 
 
 def _read(folder: Path, name: str) -> tuple[list[Row], dict[str, Any]]:
-    """The rows of a set's index, and what is known of its source."""
+    """The rows of a set's index, and the content of its `source.json`."""
     again = f"python -m data_scripts.fetch {name} --to {folder}"
     try:
         about = json.loads((folder / name / "source.json").read_text(encoding="utf-8"))
@@ -171,23 +184,3 @@ def _read(folder: Path, name: str) -> tuple[list[Row], dict[str, Any]]:
     if not rows or not {"path", "label"} <= set(rows[0]):
         raise FileError(f"{folder / name}/index.csv: damaged; remove the folder and run {again}")
     return rows, about
-
-
-def _provenance(about: dict, tasks: list[Task], skipped: list, size: int) -> dict[str, Any]:
-    monkeys = {f["leaf"] for f in facts("living_things") if f["source"] != "Caltech-101"}
-    allowed = about["pictures_allowed"]
-    return {
-        **{k: about[k] for k in ("title", "page", "licence", "credit", "origin", "archives")},
-        "what_was_changed": about["what_was_changed"],
-        "pixels": size,
-        "tasks": len(tasks),
-        "images": about["images"],
-        "held_out": f"{HELD_OUT:.0%} of the images, by a hash of the path",
-        "skipped": skipped,
-        # names of the tasks whose pictures a published page may show, with the credit
-        "pictures_allowed": [
-            task.name
-            for task in tasks
-            if allowed == "all" or (allowed == "Caltech-101" and not monkeys & set(task.classes))
-        ],
-    }

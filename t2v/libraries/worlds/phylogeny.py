@@ -1,4 +1,4 @@
-"""The phylogeny: the orders of a world; each task is to tell the species of one order."""
+"""The phylogeny: the orders of a world; each task is to tell apart the species of one order."""
 
 from __future__ import annotations
 
@@ -6,41 +6,40 @@ import numpy as np
 from scipy.stats import norm
 
 from t2v.libraries import Library
-from t2v.libraries.worlds.creatures import pictures as creatures
-from t2v.libraries.worlds.creatures.evolution import SIZES, Size, World, world
+from t2v.libraries.worlds import provenance
+from t2v.libraries.worlds.creatures.evolution import WORLD_SIZES, World, WorldSize, grow_world
+from t2v.libraries.worlds.creatures.images import clade_tasks
 
 
-def load(name: str = "phylogeny", scale: str = "laptop", seed: int = 0, data=None):
-    """The library of a world's orders: tell the species of one order; see `load_library`."""
-    here = world(scale, seed)
-    tree = here.tree
-    counts = training_counts(here, SIZES[scale])
-    tasks = creatures.tasks(here, here.orders, counts, SIZES[scale].test, "field", scale)
-    return Library(
-        name,
-        tasks,
-        here.taxonomy(),
-        {
-            "source": "drawn by t2v.libraries (no photographs)",
-            "licence": "CC BY 4.0",
-            "seed": seed,
-            "scale": scale,
-            "classes": [tree.name[i] for i in here.plan],
-            "species": len(tree.of_rank("species")),
-            "images": sum(len(t) for t in tasks),
-            "skipped": 0,
-        },
-    )
+def load(scale: str, seed: int) -> Library:
+    """The library of the orders of a world; see `load_library`.
+
+    Args:
+        scale: key of `WORLD_SIZES`.
+        seed: seed of the world.
+    """
+    world, size = grow_world(scale, seed), WORLD_SIZES[scale]
+    counts = training_counts(world, size)
+    tasks = clade_tasks(world, world.orders, counts, size.test, "field", scale)
+    facts = provenance("Creatures of a procedural world", tasks, scale, seed)
+    return Library("phylogeny", tasks, world.taxonomy(), facts)
 
 
-def training_counts(here: World, size: Size) -> list[int]:
-    """Training images of each order: quantiles of a log-normal, dealt out at random.
+def training_counts(world: World, size: WorldSize) -> list[int]:
+    """Number of training images of each order: quantiles of a log-normal, in random order.
 
     So in every world a few orders have most of the images.
+
+    Args:
+        world: the world with its O orders.
+        size: median, spread and limits of the numbers.
+
+    Returns:
+        O numbers, each at least 8 per species.
     """
-    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([here.seed, 11])))
-    n = len(here.orders)
-    deal = norm.ppf((rng.permutation(n) + 0.5) / n)
-    draw = size.train * np.exp(size.spread * deal)
-    least = [max(size.limits[0], 8 * len(here.species(i))) for i in here.orders]
-    return [int(max(low, min(x, size.limits[1]))) for x, low in zip(draw, least, strict=True)]
+    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([world.seed, 11])))
+    n = len(world.orders)
+    quantiles = norm.ppf((rng.permutation(n) + 0.5) / n)
+    counts = size.train * np.exp(size.spread * quantiles)
+    least = [max(size.limits[0], 8 * len(world.species(i))) for i in world.orders]
+    return [int(max(low, min(x, size.limits[1]))) for x, low in zip(counts, least, strict=True)]

@@ -42,7 +42,7 @@ def test_command_errors_in_one_line(publish, tmp_path):
 
 
 def test_unknown_name():
-    with pytest.raises(InputError, match="cub, tiny_imagenet, clothing, fashion, living_things"):
+    with pytest.raises(InputError, match="cub, tiny_imagenet, living_things, fashion, clothing"):
         fetch.fetch("birds", Path("."))
 
 

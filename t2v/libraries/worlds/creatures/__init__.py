@@ -1,1 +1,1 @@
-"""Creatures: how they evolve, what they look like, where they are photographed."""
+"""Creatures: their evolution, bodies, habitats and images."""

@@ -1,9 +1,8 @@
 """Body plans: which traits the creatures of a class have, their ranges, and how fast they evolve.
 
-A trait evolves as a latent number z without bounds (Brownian motion, `evolution`)
-and is seen as ``low + (high - low) / (1 + exp(-(z + centre)))``; a hue is seen as
-``centre + spread * z`` turns. ``rate`` is the trait's typical rate in the class; a world
-multiplies it by its own clade-specific factors.
+A trait evolves as a latent number z without bounds (Brownian motion, `evolution`). Its phenotype is
+``low + (high - low) / (1 + exp(-(z + centre)))``; that of a hue is ``low + high * z`` turns.
+``rate`` is the trait's typical rate in the class; a world multiplies it by factors of its clades.
 """
 
 from __future__ import annotations
@@ -13,20 +12,18 @@ from functools import cached_property
 
 import numpy as np
 
-FORMS = 10  # shape traits of a plan, at most
-
 
 @dataclass(frozen=True)
 class Trait:
-    """One trait as it is seen.
+    """One trait and the range of its phenotype.
 
     Attributes:
-        name: key of the phenotype.
-        low: value for z -> -inf; for a hue its value at z = 0.
-        high: value for z -> +inf; for a hue its change per unit of z.
-        centre: added to z.
+        name: its key in a phenotype.
+        low: its phenotype for z -> -inf; of a hue, that at z = 0.
+        high: its phenotype for z -> +inf; of a hue, the change per unit of z.
+        centre: number added to z.
         rate: variance gained per unit of time, relative to other traits.
-        hue: True for a hue.
+        hue: whether it is a hue, in turns.
     """
 
     name: str
@@ -36,8 +33,8 @@ class Trait:
     rate: float = 1.0
     hue: bool = False
 
-    def seen(self, z: np.ndarray) -> np.ndarray:
-        """Phenotype from latent values, same shape."""
+    def phenotype(self, z: np.ndarray) -> np.ndarray:
+        """The phenotype of latent values, an array of the same shape."""
         if self.hue:
             return self.low + self.high * z
         return self.low + (self.high - self.low) / (1 + np.exp(-(z + self.centre)))
@@ -69,22 +66,22 @@ def _colour(name: str, hue: float, spread: float, sat, val, rate: float = 1.0) -
 
 
 @dataclass(frozen=True)
-class Plan:
+class BodyPlan:
     """Body plan of a class.
 
     Attributes:
-        name: of the class, plural.
-        ending: of its orders' names.
-        own: its traits; they replace those of `COMMON` with the same name.
-        upright: seen from the side, so that it does not turn freely in the picture.
-        shadow: casts one on what is behind it.
-        zoom: size in the picture.
-        lower: of its middle below the picture's.
+        name: name of the class, in the plural.
+        ending: ending of the names of its orders.
+        special: traits beside those of `COMMON`; one of the same name replaces it.
+        upright: whether it is seen from the side, so that it does not turn freely in the image.
+        shadow: whether it casts a shadow on the background.
+        zoom: size in the image, relative to the frame it is drawn in.
+        lower: distance of its middle below that of the image, in half images.
     """
 
     name: str
     ending: str
-    own: tuple[Trait, ...]
+    special: tuple[Trait, ...]
     upright: bool = True
     shadow: bool = False
     zoom: float = 1.2
@@ -93,12 +90,12 @@ class Plan:
     @cached_property
     def traits(self) -> tuple[Trait, ...]:
         """All traits: common ones first, then colours, then shapes."""
-        own = {t.name: t for t in self.own}
-        return tuple(own.pop(t.name, t) for t in COMMON) + tuple(own.values())
+        special = {trait.name: trait for trait in self.special}
+        return tuple(special.pop(t.name, t) for t in COMMON) + tuple(special.values())
 
 
-PLANS = (
-    Plan(
+BODY_PLANS = (
+    BodyPlan(
         "birds",
         "iformes",
         (
@@ -121,7 +118,7 @@ PLANS = (
         zoom=1.15,
         lower=0.06,
     ),
-    Plan(
+    BodyPlan(
         "fishes",
         "opoda",
         (
@@ -144,7 +141,7 @@ PLANS = (
         ),
         zoom=1.08,
     ),
-    Plan(
+    BodyPlan(
         "beetles",
         "optera",
         (
@@ -169,7 +166,7 @@ PLANS = (
         shadow=True,
         zoom=1.12,
     ),
-    Plan(
+    BodyPlan(
         "beasts",
         "theria",
         (
@@ -193,7 +190,7 @@ PLANS = (
         zoom=1.2,
         lower=0.1,
     ),
-    Plan(
+    BodyPlan(
         "butterflies",
         "aptera",
         (
@@ -217,7 +214,7 @@ PLANS = (
         shadow=True,
         zoom=1.2,
     ),
-    Plan(
+    BodyPlan(
         "flowers",
         "ales",
         (
@@ -241,7 +238,7 @@ PLANS = (
         ),
         zoom=1.2,
     ),
-    Plan(
+    BodyPlan(
         "medusae",
         "zoa",
         (
@@ -264,7 +261,7 @@ PLANS = (
         zoom=1.4,
         lower=-0.15,
     ),
-    Plan(
+    BodyPlan(
         "stars",
         "asteria",
         (
@@ -286,7 +283,7 @@ PLANS = (
         shadow=True,
         zoom=1.15,
     ),
-    Plan(
+    BodyPlan(
         "snails",
         "ocochlea",
         (
@@ -308,5 +305,3 @@ PLANS = (
         zoom=1.25,
     ),
 )
-
-BY_NAME = {plan.name: plan for plan in PLANS}

@@ -1,4 +1,4 @@
-"""What all creatures wear: colours, patterned coats, eyes.
+"""Colours, patterned coats and eyes, which all creatures share.
 
 ``t`` is a phenotype, a mapping from trait name to parameter.
 """
@@ -8,33 +8,33 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from t2v.libraries.worlds.drawing import render as r
-from t2v.libraries.worlds.drawing.render import Canvas
-from t2v.libraries.worlds.drawing.shapes import Field, Frame, mix, ramp
+from t2v.libraries.worlds.drawing.canvas import Canvas, grey, hsv
+from t2v.libraries.worlds.drawing.shapes import Field, Frame, circle, coverage, mix, ramp, wave
+from t2v.libraries.worlds.drawing.textures import clouds, noise, spots, stripes
 
 
 def colour(t, name: str, value: float = 1.0) -> Tensor:
     """Colour ``name`` of the phenotype, its brightness times ``value``."""
-    return r.hsv(t[f"{name}_hue"], t[f"{name}_sat"], t[f"{name}_val"] * value)
+    return hsv(t[f"{name}_hue"], t[f"{name}_sat"], t[f"{name}_val"] * value)
 
 
 def pattern(t, u: Field, v: Field) -> Field:
-    """Where the coat carries its markings, in [0, 1]; ``u`` runs along the body, ``v`` across."""
+    """Cover of the coat by its markings, in [0, 1]; ``u`` runs along the body, ``v`` across."""
     k, share, a = t["frequency"], t["share"], t["slant"]
-    along = k * (u * r.wave(a + 0.25) + v * r.wave(a)) + 0.18 * r.noise(
+    along = k * (u * wave(a + 0.25) + v * wave(a)) + 0.18 * noise(
         2.5 * u + t["ox"], 2.5 * v + t["oy"]
     )
-    cover = r.stripes(along + t["phase"], share) * ramp(t["stripe"], 0.4, 0.62)
-    dots = r.spots(k * u + t["phase"], k * v, 0.1 + 0.42 * share)
+    cover = stripes(along + t["phase"], share) * ramp(t["stripe"], 0.4, 0.62)
+    dots = spots(k * u + t["phase"], k * v, 0.1 + 0.42 * share)
     cover = torch.maximum(cover, dots * ramp(t["spot"], 0.4, 0.62))
-    patch = ramp(r.clouds(0.55 * k * u + t["ox"], 0.55 * k * v + t["oy"]) + share, 0.55, 0.7)
+    patch = ramp(clouds(0.55 * k * u + t["ox"], 0.55 * k * v + t["oy"]) + share, 0.55, 0.7)
     return torch.maximum(cover, patch * ramp(t["blotch"], 0.45, 0.65))
 
 
 def coat(t, u: Field, v: Field, shade: Field | None = None) -> Tensor:
-    """The marked coat ``[B, 3, S, S]``; ``shade`` in [0, 1] is where the belly turns pale."""
+    """The marked coat ``[B, 3, S, S]``; ``shade``, in [0, 1], is how pale the belly is."""
     base = colour(t, "coat")
-    pale = r.hsv(t["coat_hue"] + 0.02, 0.45 * t["coat_sat"], 0.35 + 0.65 * t["coat_val"])
+    pale = hsv(t["coat_hue"] + 0.02, 0.45 * t["coat_sat"], 0.35 + 0.65 * t["coat_val"])
     if shade is None:
         base = base.expand(-1, -1, *u.shape[1:])
     else:
@@ -43,12 +43,12 @@ def coat(t, u: Field, v: Field, shade: Field | None = None) -> Tensor:
 
 
 def eye(c: Canvas, f: Frame, x, y, size, iris: Tensor | None = None) -> None:
-    """A round eye with a glint."""
+    """Draw a round eye with a glint at ``(x, y)``; without ``iris`` all of it is dark."""
     if iris is not None:
-        c.paint(r.circle(f, x, y, size), iris, f.pixel, lift=0.05)
+        c.paint(circle(f, x, y, size), iris, f.pixel, lift=0.05)
         size = 0.62 * size
-    c.paint(r.circle(f, x, y, size), r.grey(0.06), f.pixel, lift=0.05)
+    c.paint(circle(f, x, y, size), grey(0.06), f.pixel, lift=0.05)
     c.tint(
-        0.9 * r.coverage(r.circle(f, x + 0.3 * size, y - 0.35 * size, 0.38 * size), f.pixel),
-        r.grey(1.0),
+        0.9 * coverage(circle(f, x + 0.3 * size, y - 0.35 * size, 0.38 * size), f.pixel),
+        grey(1.0),
     )

@@ -14,25 +14,25 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from t2v.libraries.worlds.creatures.body_plans import PLANS, Plan
+from t2v.libraries.worlds.creatures.body_plans import BODY_PLANS, BodyPlan
 
 RANKS = ("life", "class", "order", "family", "species")
-FIRST_TRAINING_SEED = 10**6  # worlds from here on train the probe: they have every body plan
+FIRST_TRAINING_SEED = 10**6  # worlds from this seed on train the probe: they have every body plan
 
 
 @dataclass(frozen=True)
-class Size:
+class WorldSize:
     """How large a world is at one scale.
 
     Attributes:
         classes: number of classes; the birds are always among them.
-        orders: orders in each class (smallest and largest number).
-        species: species in each order.
-        train: median of the training images of an order (log-normal).
-        spread: standard deviation of its logarithm.
-        limits: smallest and largest number of training images.
-        test: held-out images of each order.
-        aviary: largest number of the aviary's tasks.
+        orders: smallest and largest number of orders in each class.
+        species: smallest and largest number of species in each order.
+        train: median number of training images of an order (log-normal).
+        spread: standard deviation of the logarithm of that number.
+        limits: smallest and largest number of training images of an order.
+        test: number of held-out images of each order.
+        aviary: largest number of tasks in the aviary.
     """
 
     classes: int
@@ -45,10 +45,10 @@ class Size:
     aviary: int
 
 
-SIZES = {
-    "smoke": Size(3, (2, 3), (3, 4), 30, 0.3, (24, 60), 16, 4),
-    "laptop": Size(6, (6, 6), (3, 10), 170, 0.85, (70, 1200), 120, 12),
-    "paper": Size(9, (23, 23), (3, 16), 400, 1.1, (80, 20000), 200, 25),
+WORLD_SIZES = {
+    "smoke": WorldSize(3, (2, 3), (3, 4), 30, 0.3, (24, 60), 16, 4),
+    "laptop": WorldSize(6, (6, 6), (3, 10), 170, 0.85, (70, 1200), 120, 12),
+    "paper": WorldSize(9, (23, 23), (3, 16), 400, 1.1, (80, 20000), 200, 25),
 }
 
 
@@ -58,9 +58,9 @@ class Tree:
 
     Attributes:
         parent: parent of each node, -1 for the root.
-        time: distance from the root; 1 at the species.
-        rank: one of `RANKS`, or "split" for an unnamed bifurcation.
-        name: of each node, "" for an unnamed one.
+        time: distance of each node from the root; 1 at the species.
+        rank: rank of each node, one of `RANKS`, or "split" for an unnamed bifurcation.
+        name: name of each node, "" for an unnamed one.
     """
 
     parent: list[int] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Tree:
         return np.where(parent < 0, 0.0, time - time[parent])
 
     def of_rank(self, rank: str) -> list[int]:
-        """Nodes of a rank, in the tree's order."""
+        """Nodes of a rank, in the order of the tree."""
         return [i for i, r in enumerate(self.rank) if r == rank]
 
     def path(self, node: int) -> list[int]:
@@ -97,7 +97,7 @@ class Tree:
         return path[::-1]
 
     def above(self, node: int, rank: str) -> int:
-        """The node of ``rank`` on the path to ``node``."""
+        """Node of ``rank`` on the path to ``node``."""
         return next(i for i in self.path(node) if self.rank[i] == rank)
 
     def lineage(self, node: int) -> tuple[str, ...]:
@@ -154,16 +154,16 @@ class World:
     """A tree with the traits of all its nodes.
 
     Attributes:
-        seed: that made it.
-        tree: from life to species.
-        plan: body plan of each class, by the class's node.
+        seed: seed of everything in it.
+        tree: its tree, from life to species.
+        plans: body plan of each class, by the class's node.
         z: latent traits of the nodes of each class, by the class's node: ``[nodes, traits]``
-            (rows outside the class are NaN), columns as in ``plan.traits``.
+            (rows outside the class are NaN), columns as in ``BodyPlan.traits``.
     """
 
     seed: int
     tree: Tree
-    plan: dict[int, Plan]
+    plans: dict[int, BodyPlan]
     z: dict[int, np.ndarray]
 
     @cached_property
@@ -172,15 +172,15 @@ class World:
         return self.tree.of_rank("order")
 
     def class_of(self, node: int) -> int:
-        """Node of the class ``node`` belongs to."""
+        """Node of the class that ``node`` belongs to."""
         return self.tree.above(node, "class")
 
     def class_named(self, name: str) -> int:
         """Node of the class with body plan ``name``."""
-        return next(i for i, plan in self.plan.items() if plan.name == name)
+        return next(i for i, plan in self.plans.items() if plan.name == name)
 
     def species(self, node: int) -> list[int]:
-        """Species in a clade."""
+        """Nodes of the species in a clade."""
         return self.tree.below(node, "species")
 
     def taxonomy(self, node: int = 0) -> dict:
@@ -198,7 +198,7 @@ _CODA = ["", "", "", "", "n", "r", "l", "s"]
 
 
 class _Names:
-    """Latin-sounding names, none twice."""
+    """Distinct Latin-sounding names."""
 
     def __init__(self, rng: np.random.Generator):
         self.rng, self.used = rng, set()
@@ -221,7 +221,7 @@ class _Names:
 def _divide(
     tree: Tree, node: int, count: int, latest: float, rng: np.random.Generator
 ) -> list[int]:
-    """Yule-like bifurcations below ``node``, before ``latest``; the nodes children hang from."""
+    """Add Yule-like bifurcations below ``node``, before ``latest``; return the parents to be."""
     if count == 1:
         return [node]
     left = int(rng.integers(1, count))
@@ -236,12 +236,20 @@ def _divide(
 
 
 def _split_into(total: int, parts: int, rng: np.random.Generator) -> list[int]:
-    """``total`` as ``parts`` positive numbers."""
+    """Positive random integers, ``parts`` of them, whose sum is ``total``."""
     cuts = np.sort(rng.choice(total - 1, parts - 1, replace=False)) + 1
     return np.diff([0, *cuts, total]).tolist()
 
 
-def _grow_class(tree: Tree, parent: int, plan: Plan, size: Size, names: _Names, rng) -> int:
+def _grow_class(
+    tree: Tree,
+    parent: int,
+    plan: BodyPlan,
+    size: WorldSize,
+    names: _Names,
+    rng: np.random.Generator,
+) -> int:
+    """Add a class with its orders, families and species below ``parent``; return its node."""
     crown = rng.uniform(0.3, 0.42)
     top = tree.add(parent, crown, "class", plan.name)
     count = int(rng.integers(size.orders[0], size.orders[1] + 1))
@@ -262,7 +270,7 @@ def _grow_class(tree: Tree, parent: int, plan: Plan, size: Size, names: _Names, 
     return top
 
 
-def _rates(tree: Tree, top: int, plan: Plan, rng: np.random.Generator) -> np.ndarray:
+def _rates(tree: Tree, top: int, plan: BodyPlan, rng: np.random.Generator) -> np.ndarray:
     """Rates ``[nodes, traits]``: the class's profile, and a shift at the stem of each order."""
     profile = np.array([t.rate for t in plan.traits]) * np.exp(rng.normal(0, 0.6, len(plan.traits)))
     shift = np.ones(len(tree))
@@ -273,25 +281,25 @@ def _rates(tree: Tree, top: int, plan: Plan, rng: np.random.Generator) -> np.nda
     return TEMPO * shift[:, None] * profile
 
 
-TEMPO = 2.2  # variance a typical trait gains from the root to a tip
+TEMPO = 2.2  # variance that a typical trait gains from the root to a tip
 
 
 @lru_cache(maxsize=4)
-def world(scale: str = "laptop", seed: int = 0) -> World:
-    """Grow a tree and evolve its creatures.
+def grow_world(scale: str = "laptop", seed: int = 0) -> World:
+    """A tree, grown at random, with the traits that evolved along it.
 
     Args:
-        scale: key of `SIZES`.
-        seed: of everything: tree, names, rates, traits. From `FIRST_TRAINING_SEED` on, a world
+        scale: key of `WORLD_SIZES`.
+        seed: seed of the tree, names, rates and traits. From `FIRST_TRAINING_SEED` on, a world
             has all body plans, whatever its scale.
     """
-    size = SIZES[scale]
+    size = WORLD_SIZES[scale]
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 7])))
     names, tree = _Names(rng), Tree()
     root = tree.add(-1, 0.0, "life", "life")
-    classes = len(PLANS) if seed >= FIRST_TRAINING_SEED else size.classes
-    others = rng.permutation(np.arange(1, len(PLANS)))[: classes - 1]
-    chosen = [PLANS[i] for i in sorted([0, *others])]
+    classes = len(BODY_PLANS) if seed >= FIRST_TRAINING_SEED else size.classes
+    rest = rng.permutation(np.arange(1, len(BODY_PLANS)))[: classes - 1]
+    chosen = [BODY_PLANS[i] for i in sorted([0, *rest])]
     plans = {}
     for hang, plan in zip(_divide(tree, root, len(chosen), 0.25, rng), chosen, strict=True):
         plans[_grow_class(tree, hang, plan, size, names, rng)] = plan

@@ -5,10 +5,10 @@ Conventions
     * A *parameter* is a float or a tensor ``[B, 1, 1]``: one number per image (see `column`).
     * A *colour* is ``[B, 3, 1, 1]`` (one per image, see `hsv`) or ``[B, 3, S, S]``, in [0, 1].
     * A shape is a field of signed distances, negative inside, in the units of its `Frame`; the
-      picture's own frame runs from -1 (left, top) to 1 (right, bottom), so y points down.
+      frame of an image runs from -1 (left, top) to 1 (right, bottom), so y points down.
 
 The functions here use only operations that IEEE 754 rounds correctly (+, -, *, /, sqrt, floor,
-min, max), never `sin`, `exp`, a convolution or a sum over pixels: the bytes of a picture do
+min, max), never `sin`, `exp`, a convolution or a sum over pixels: the bytes of an image do
 not depend on the batch it is drawn in, on the number of threads or on the vector unit.
 
 Distances follow I. Quilez, "2D distance functions" (iquilezles.org/articles/distfunctions2d).
@@ -70,12 +70,12 @@ def mix(a, b, weight):
 
 @dataclass
 class Frame:
-    """Coordinates of every pixel in some shape's own frame.
+    """Coordinates of every pixel in the frame of a shape.
 
     Attributes:
         x: field, to the right (or forwards).
         y: field, down.
-        pixel: parameter, size of a pixel in the frame's units (what `coverage` needs).
+        pixel: parameter, size of a pixel in the units of the frame, for `coverage`.
     """
 
     x: Field
@@ -94,14 +94,14 @@ class Frame:
         return Frame(u, v, self.pixel / scale)
 
     def mirrored(self, axis: str = "x") -> Frame:
-        """Frame folded on its axis: what is drawn on the positive side appears on both."""
+        """Frame folded on an axis: what is drawn on the positive side appears on both sides."""
         if axis == "x":
             return Frame(self.x.abs(), self.y, self.pixel)
         return Frame(self.x, self.y.abs(), self.pixel)
 
 
 def view(size: int, batch: int) -> Frame:
-    """The picture's own frame: pixel centres in (-1, 1)."""
+    """The frame of an image: pixel centres in (-1, 1)."""
     c = (torch.arange(size, dtype=torch.float32) * 2 + 1) / size - 1
     return Frame(
         c.reshape(1, 1, size).expand(batch, size, size).contiguous(),
@@ -202,7 +202,7 @@ def petals(f: Frame, count: Param, inner: Param, outer: Param, round_: Param = 0
 
 
 def union(*shapes: Field) -> Field:
-    """What is in any of the shapes."""
+    """Union of shapes."""
     d = shapes[0]
     for other in shapes[1:]:
         d = torch.minimum(d, other)
@@ -216,7 +216,7 @@ def smooth_union(a: Field, b: Field, k: Param) -> Field:
 
 
 def intersection(a: Field, b: Field) -> Field:
-    """What is in both shapes."""
+    """Intersection of two shapes."""
     return torch.maximum(a, b)
 
 

@@ -1,1 +1,1 @@
-"""Garments: attributes, shapes, cloth."""
+"""Garments: their attributes, cloth and images."""

@@ -1,4 +1,4 @@
-"""What a garment can be: groups of attributes, and the nuisances beside them."""
+"""Attributes of garments, in groups, and the nuisances beside them."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ NUISANCES = (
 
 @dataclass(frozen=True)
 class Garments:
-    """What is to be drawn, N garments.
+    """N garments, described by numbers.
 
     Attributes:
-        values: per attribute group, int64 `[N]`: the position of the value in `ATTRIBUTES`.
+        values: position of the value in `ATTRIBUTES`, int64 `[N]`, by attribute group.
         nuisances: float32 `[N, len(NUISANCES)]` in [0, 1).
     """
 
@@ -47,32 +47,32 @@ class Garments:
         return len(self.nuisances)
 
     def __getitem__(self, name: str) -> Tensor:
-        """One nuisance, `[N, 1, 1]` (a parameter of `t2v.libraries.worlds.drawing.render`)."""
+        """One nuisance, `[N, 1, 1]`: a parameter of `t2v.libraries.worlds.drawing.shapes`."""
         return self.nuisances[:, NUISANCES.index(name), None, None]
 
     def between(self, name: str, low: float, high: float) -> Tensor:
-        """One nuisance, stretched to [low, high), `[N, 1, 1]`."""
+        """One nuisance, scaled to [low, high), `[N, 1, 1]`."""
         return low + (high - low) * self[name]
 
     def table(self, group: str, rows: Mapping[str, Sequence[float]]) -> list[Tensor]:
-        """The columns of a table with one row per value, looked up: each `[N, 1, 1]`."""
+        """Columns of a table with one row per value of a group, each looked up: `[N, 1, 1]`."""
         table = torch.tensor([rows[value] for value in ATTRIBUTES[group]])
         return [column[:, None, None] for column in table[self.values[group]].unbind(1)]
 
     def has(self, group: str, *values: str) -> Tensor:
-        """Which garments have one of these values: bool `[N, 1, 1]`."""
+        """Whether each garment has one of these values of a group: bool `[N, 1, 1]`."""
         wanted = torch.tensor([value in values for value in ATTRIBUTES[group]])
         return wanted[self.values[group]][:, None, None]
 
     def take(self, index: Tensor | slice) -> Garments:
-        """Some of them, by positions, a bool mask `[N]` or a slice."""
+        """The garments at some positions, given as integers, a bool mask `[N]` or a slice."""
         return Garments(
             {g: value[index] for g, value in self.values.items()}, self.nuisances[index]
         )
 
 
 def sample_garments(count: int, generator: torch.Generator) -> Garments:
-    """Garments whose attributes are independent of each other, every value equally often."""
+    """Garments with independent attributes, every value equally frequent."""
     values = {
         group: torch.randperm(count, generator=generator) % len(names)
         for group, names in ATTRIBUTES.items()

@@ -1,100 +1,19 @@
-"""Raster primitives of the procedural worlds: textures, colours, and a canvas to draw shapes on.
+"""Colours, the canvas that shapes are painted on, and how it becomes an image.
 
-The shapes themselves, and the conventions on fields, parameters, colours and exact arithmetic, are
-those of `t2v.libraries.worlds.drawing.shapes`; its names are here too.
+Fields, parameters and colours are those of `t2v.libraries.worlds.drawing.shapes`, and so is the
+exact arithmetic.
 """
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from t2v.libraries.worlds.drawing.shapes import (  # noqa: F401
-    Field,
-    Frame,
-    Param,
-    box,
-    capsule,
-    circle,
-    column,
-    convex,
-    coverage,
-    dome,
-    ellipse,
-    intersection,
-    limb,
-    mix,
-    petals,
-    polygon,
-    ramp,
-    smooth_union,
-    turn,
-    union,
-    view,
-    wave,
-)
+from t2v.libraries.worlds.drawing.shapes import Field, Frame, Param, coverage, dome, ramp
+from t2v.libraries.worlds.drawing.textures import random_tables
 
-LATTICE = 16  # period of the noise, a power of two
-
-# --- textures ----------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=1)
-def _tables() -> tuple[Tensor, Tensor]:
-    """A periodic lattice of numbers in [-1, 1], flat, and 2**20 standard normal numbers."""
-    rng = np.random.Generator(np.random.Philox(19))
-    lattice = rng.uniform(-1, 1, LATTICE * LATTICE).astype(np.float32)
-    return torch.from_numpy(lattice), torch.from_numpy(
-        rng.standard_normal(1 << 20, dtype=np.float32)
-    )
-
-
-def noise(x: Tensor, y: Tensor) -> Field:
-    """Smooth value noise in [-1, 1] with features about one unit wide, period `LATTICE` units."""
-    lattice, last = _tables()[0], LATTICE - 1
-    x0, y0 = torch.floor(x), torch.floor(y)
-    u, v = x - x0, y - y0
-    u, v = u * u * (3 - 2 * u), v * v * (3 - 2 * v)
-    j, i = x0.to(torch.int32) & last, y0.to(torch.int32) & last
-    top, low = i * LATTICE, ((i + 1) & last) * LATTICE
-    right = (j + 1) & last
-    a = mix(lattice[top + j], lattice[top + right], u)
-    b = mix(lattice[low + j], lattice[low + right], u)
-    return mix(a, b, v)
-
-
-def clouds(x: Tensor, y: Tensor) -> Field:
-    """Two octaves of `noise`, in about [-1, 1]."""
-    return 0.65 * noise(x, y) + 0.35 * noise(2.3 * x + 5.2, 2.3 * y + 1.3)
-
-
-def stripes(t: Tensor, share: Param = 0.5, soft: Param = 0.15) -> Field:
-    """Periodic stripes over ``t`` (period 1) that cover about ``share``; soft edges, in [0, 1]."""
-    u = 2 * (t - torch.floor(t + 0.5)).abs()  # triangle: 0 on a stripe's axis, 1 between
-    return ramp(u, share + soft, share - soft)
-
-
-def spots(x: Tensor, y: Tensor, radius: Param, jitter: float = 0.25, soft: Param = 0.1) -> Field:
-    """One round spot of ``radius`` per unit cell, shifted by up to ``jitter``; in [0, 1]."""
-    row = torch.floor(y)
-    x = x + 0.5 * (row - 2 * torch.floor(row * 0.5))  # every other row is shifted: no grid to see
-    col = torch.floor(x)
-    a = wave(col * 0.3819 + row * 0.6257) * jitter
-    b = wave(col * 0.7236 + row * 0.2764 + 0.2) * jitter
-    u, v = x - col - 0.5 + a, y - row - 0.5 + b
-    return ramp((u * u + v * v).sqrt(), radius + soft, radius - soft)
-
-
-def checks(x: Tensor, y: Tensor, soft: Param = 0.08) -> Field:
-    """Chequer of unit cells, in [0, 1]."""
-    a, b = stripes(x * 0.5, 0.5, soft), stripes(y * 0.5, 0.5, soft)
-    return a + b - 2 * a * b
-
-
-# --- colour ------------------------------------------------------------------------------------
+# --- colours -----------------------------------------------------------------------------------
 
 
 def hsv(hue, saturation, value) -> Tensor:
@@ -114,16 +33,16 @@ def grey(value) -> Tensor:
     return hsv(0.0, 0.0, value)
 
 
-# --- drawing -----------------------------------------------------------------------------------
+# --- canvas ------------------------------------------------------------------------------------
 
 
 class Canvas:
-    """A batch of pictures under the painter's algorithm: the last shape painted lies on top.
+    """A batch of images under the painter's algorithm: the last shape painted lies on top.
 
     Attributes:
         colour: ``[B, 3, S, S]``.
-        height: field, how far the surface stands out; `relief` lights it.
-        alpha: field, what of the subject (not the background) covers each pixel.
+        height: field, height of the surface, which `relief` lights.
+        alpha: field, cover of each pixel by the subject (not the background), in [0, 1].
     """
 
     def __init__(self, background: Tensor, size: int):
@@ -133,7 +52,7 @@ class Canvas:
         self.alpha = torch.zeros(b, size, size)
 
     def tint(self, cover: Field, colour: Tensor) -> None:
-        """Blend ``colour`` in by ``cover`` (in [0, 1]); height and alpha stay as they are."""
+        """Blend ``colour`` in by ``cover``, in [0, 1]; height and alpha stay as they are."""
         step = colour - self.colour
         step *= cover.unsqueeze(1)
         self.colour += step
@@ -153,12 +72,12 @@ class Canvas:
 
         Args:
             d: signed distances.
-            colour: of the shape.
-            pixel: a pixel in the units of ``d`` (`Frame.pixel`).
-            depth: distance from the edge over which the body becomes round; None keeps it flat.
-            opacity: of the whole shape.
+            colour: colour of the shape.
+            pixel: size of a pixel in the units of ``d`` (`Frame.pixel`).
+            depth: distance from the edge over which the body becomes round; None: it is flat.
+            opacity: opacity of the whole shape.
             rim: width of a darker outline, in the units of ``d``; 0 for none.
-            lift: height added to the shape's.
+            lift: height added to that of the shape.
         """
         cover = coverage(d, pixel)
         if not (isinstance(opacity, float) and opacity == 1.0):
@@ -172,7 +91,14 @@ class Canvas:
         return cover
 
     def relief(self, light_x: Param, light_y: Param, strength: Param, pixel: Param) -> None:
-        """Light the height field from direction ``(light_x, light_y)``, with a soft highlight."""
+        """Light the height field, with a soft highlight.
+
+        Args:
+            light_x: horizontal direction of the light.
+            light_y: vertical direction of the light.
+            strength: contrast of light and shade.
+            pixel: size of a pixel in the units of the height.
+        """
         h = self.height
         gx, gy = torch.zeros_like(h), torch.zeros_like(h)
         gx[:, :, 1:-1] = h[:, :, 2:] - h[:, :, :-2]
@@ -186,7 +112,10 @@ class Canvas:
     def shadow(self, x: Param, y: Param, strength: float) -> None:
         """Darken the background where the subject, moved by ``(x, y)``, hides the light.
 
-        ``x``, ``y`` are in the picture's frame, rounded to whole pixels.
+        Args:
+            x: horizontal shift in the frame of the image, rounded to whole pixels.
+            y: vertical shift in the frame of the image, rounded to whole pixels.
+            strength: share of the light that is taken away, in [0, 1].
         """
         size = self.alpha.shape[-1]
         index = torch.arange(size)
@@ -200,7 +129,13 @@ class Canvas:
 
 
 def blur(images: Tensor, amount: Param, step: int = 1) -> Tensor:
-    """Mix each image with its binomial blur (1 2 1) by ``amount``; neighbours ``step`` off."""
+    """Images ``[B, C, S, S]``, mixed with their binomial blur (1 2 1).
+
+    Args:
+        images: ``[B, C, S, S]``.
+        amount: weight of the blurred image, in [0, 1].
+        step: distance of the neighbours in pixels.
+    """
     soft = images
     for axis in (2, 3):
         n = images.shape[axis]
@@ -214,8 +149,14 @@ def blur(images: Tensor, amount: Param, step: int = 1) -> Tensor:
 
 
 def grain(batch: int, size: int, start) -> Tensor:
-    """Standard normal sensor noise ``[B, 3, S, S]``; ``start``: ``[B]`` integers, one per image."""
-    table = _tables()[1]
+    """Standard normal sensor noise ``[B, 3, S, S]``.
+
+    Args:
+        batch: B, the number of images.
+        size: S, their side in pixels.
+        start: ``[B]`` integers that choose the noise of each image.
+    """
+    table = random_tables()[1]
     n = 3 * size * size
     begin = torch.as_tensor(np.asarray(start, dtype=np.int64)).reshape(-1)
     index = (begin.reshape(-1, 1) + torch.arange(n)) & (len(table) - 1)
@@ -233,17 +174,17 @@ def develop(
     sensor: Param = 0.0,
     start=None,
 ) -> Tensor:
-    """From painted colours to a photograph: light, blur, colour cast, noise.
+    """The image a camera takes of painted colours: light, blur, colour cast, noise.
 
     Args:
         images: ``[B, 3, S, S]``.
-        frame: the picture's own frame (`view`).
-        light: gradient of the illumination over half the picture, to the right and down.
-        exposure: factor.
+        frame: frame of the image (`view`).
+        light: gradient of the illumination over half the image, to the right and down.
+        exposure: factor on all colours.
         cast: colour ``[B, 3, 1, 1]`` that white becomes.
-        soft: blur in [0, 1], see `blur`.
+        soft: amount of `blur`, in [0, 1].
         sensor: standard deviation of the noise, in [0, 1] units.
-        start: ``[B]`` integers that choose the noise (needed if ``sensor`` is not 0).
+        start: ``[B]`` integers that choose the noise; needed if ``sensor`` is not 0.
 
     Returns:
         uint8 ``[B, 3, S, S]``.

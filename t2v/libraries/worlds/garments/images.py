@@ -1,4 +1,4 @@
-"""Garments, drawn: product photographs of clothes whose every attribute is known.
+"""Images of garments, like those of a shop, of which every attribute is known.
 
 A garment is a signed distance in its own coordinates (x to the right, y down, about -1 to 1):
 a trunk whose half-width follows the body, mirrored sleeves, legs where it has them, less the
@@ -14,7 +14,21 @@ from joblib import Parallel, delayed
 from torch import Tensor
 
 from t2v._run.cache import cached_call
-from t2v.libraries.worlds.drawing import render as r
+from t2v.libraries.worlds.drawing.canvas import Canvas, develop, grey, hsv
+from t2v.libraries.worlds.drawing.shapes import (
+    Frame,
+    box,
+    capsule,
+    circle,
+    coverage,
+    ellipse,
+    mix,
+    ramp,
+    union,
+    view,
+    wave,
+)
+from t2v.libraries.worlds.drawing.textures import noise
 from t2v.libraries.worlds.garments import cloth
 from t2v.libraries.worlds.garments.attributes import Garments
 
@@ -36,62 +50,62 @@ SLEEVE = {
     "puff sleeves": (0.32, 0.10, 0.09, 0.11),
 }
 SHOULDER, CROTCH = -0.62, 0.36  # y
-CHUNK = 32  # garments drawn at once: their fields stay in the cache
+CHUNK = 32  # garments drawn at once: their fields stay in a core's cache
 
 
 def draw_garments(garments: Garments, size: int = 48) -> Tensor:
-    """Photographs of garments.
+    """Images of garments.
 
     Args:
-        garments: what to draw, N of them.
-        size: S, pixels.
+        garments: N garments.
+        size: S, the side of the images in pixels.
 
     Returns:
-        uint8 `[N, 3, S, S]`; a picture depends on its own garment only, to the bit.
+        uint8 `[N, 3, S, S]`; each image depends on its garment only, to the bit.
     """
     parts = [garments.take(slice(i, i + CHUNK)) for i in range(0, len(garments), CHUNK)]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the threads below share the work out in larger pieces
     try:
-        pictures = Parallel(n_jobs=-1, prefer="threads")(delayed(_draw)(p, size) for p in parts)
+        images = Parallel(n_jobs=-1, prefer="threads")(delayed(_draw)(p, size) for p in parts)
     finally:
         torch.set_num_threads(threads)
-    return torch.cat(pictures)
+    return torch.cat(images)
 
 
-def kept_garments(garments: Garments, size: int = 48) -> Tensor:
-    """What `draw_garments` gives, drawn once and kept under `T2V_CACHE`."""
-    worn = {name: values.numpy() for name, values in garments.values.items()}
-    key = (joblib.hash((worn, garments.nuisances.numpy())), size)
+def cached_garments(garments: Garments, size: int = 48) -> Tensor:
+    """The images of `draw_garments`, drawn once and cached under `T2V_CACHE`."""
+    values = {group: column.numpy() for group, column in garments.values.items()}
+    key = (joblib.hash((values, garments.nuisances.numpy())), size)
     return torch.from_numpy(cached_call(_draw_all, key, garments))
 
 
-def _draw_all(key: tuple, given: Garments) -> np.ndarray:
-    return draw_garments(given, key[1]).numpy()
+def _draw_all(key: tuple, garments: Garments) -> np.ndarray:
+    return draw_garments(garments, key[1]).numpy()
 
 
 def _draw(g: Garments, size: int) -> Tensor:
-    picture = r.view(size, len(g))
-    canvas = r.Canvas(cloth.background(g, picture), size)
-    frame = _pose(g, picture)
+    whole = view(size, len(g))
+    canvas = Canvas(cloth.background(g, whole), size)
+    frame = _pose(g, whole)
     shape = _shape(g, frame)
 
     shadow = _shape(g, frame.moved(g.between("light", -0.06, 0.06), 0.05))["all"]
-    canvas.tint(0.45 * r.ramp(shadow, 0.07, -0.07), r.grey(0.05))
+    canvas.tint(0.45 * ramp(shadow, 0.07, -0.07), grey(0.05))
     _hanger(g, canvas, frame)
     colours = cloth.colours(g)
     # the inside of the back, seen through the neckline
     canvas.paint(shape["back"], cloth.lining(colours[0]), frame.pixel)
     outside = cloth.fabric(g, colours, frame, shape)
-    canvas.tint(r.coverage(shape["all"], frame.pixel), outside)
+    canvas.tint(coverage(shape["all"], frame.pixel), outside)
     cloth.details(g, canvas, colours, frame, shape)
 
     red, blue = 1 + g.between("warmth", -0.05, 0.05), 1 - g.between("warmth", -0.05, 0.05)
     green = 1 + g.between("tint", -0.03, 0.03)
     start = (g["seed"] * (1 << 20)).flatten().to(torch.int64)
-    return r.develop(
+    return develop(
         canvas.colour,
-        picture,
+        whole,
         light=(g.between("light", -0.10, 0.10), g.between("vignette", -0.12, 0.04)),
         exposure=g.between("exposure", 0.88, 1.12),
         cast=torch.stack([red, green, blue], 1),
@@ -101,11 +115,11 @@ def _draw(g: Garments, size: int) -> Tensor:
     )
 
 
-def _pose(g: Garments, picture: r.Frame) -> r.Frame:
-    """The garment's own coordinates: placed, turned, sheared and swaying."""
+def _pose(g: Garments, whole: Frame) -> Frame:
+    """Coordinates of the garment: placed, turned, sheared and swaying in the `whole` image."""
     _, _, _, zoom, middle = g.table("category", CUT)
     zoom = zoom * g.between("zoom", 0.92, 1.06)
-    frame = picture.moved(
+    frame = whole.moved(
         g.between("across", -0.10, 0.10),
         g.between("down", -0.07, 0.07),
         g.between("tilt", -0.03, 0.03),
@@ -113,11 +127,11 @@ def _pose(g: Garments, picture: r.Frame) -> r.Frame:
     )
     y = frame.y + middle
     x = frame.x + g.between("shear", -0.08, 0.08) * y
-    x = x + g.between("sway", 0.0, 0.03) * r.wave(0.6 * y + g["sway_phase"])
-    return r.Frame(x, y, frame.pixel)
+    x = x + g.between("sway", 0.0, 0.03) * wave(0.6 * y + g["sway_phase"])
+    return Frame(x, y, frame.pixel)
 
 
-def _shape(g: Garments, frame: r.Frame) -> dict[str, Tensor]:
+def _shape(g: Garments, frame: Frame) -> dict[str, Tensor]:
     """Signed distances of the parts, and the coordinates of the cloth on them."""
     x, y, side = frame.x, frame.y, frame.x.abs()
     hem, hem_width, waist, _, _ = g.table("category", CUT)
@@ -132,18 +146,18 @@ def _shape(g: Garments, frame: r.Frame) -> dict[str, Tensor]:
 
     chest = torch.tensor(0.33) * g.between("girth", 0.94, 1.06)
     below = ((y - 0.02) / (hem - 0.02)).clamp(min=0)
-    width = r.mix(shoulder, chest, r.ramp(y, -0.42, -0.26))
-    width = r.mix(width, waist, r.ramp(y, -0.35, 0.03))
+    width = mix(shoulder, chest, ramp(y, -0.42, -0.26))
+    width = mix(width, waist, ramp(y, -0.35, 0.03))
     width = width + (hem_width - waist) * below * (0.65 + 0.35 * below)
     lowest = hem - 0.10 * (hem_width - 0.3).clamp(min=0) * (side / hem_width) * (side / hem_width)
     ruffled = g.has("detail", "ruffles").float()
-    scallops = r.wave(x * 5 + g["detail_place"]).abs()
+    scallops = wave(x * 5 + g["detail_place"]).abs()
     lowest = lowest + ruffled * 0.045 * (scallops - 0.5)
     top = SHOULDER - 0.04 + 0.30 * (side - 0.12).clamp(min=0)
     trunk = torch.maximum(torch.maximum(side - width, top - y), y - lowest)
 
     centre = 0.17 + g.between("length", 0.04, 0.16) * (y - 0.2)
-    half = r.mix(torch.tensor(0.165), leg_cuff, r.ramp(y, 0.3, 1.0))
+    half = mix(torch.tensor(0.165), leg_cuff, ramp(y, 0.3, 1.0))
     end = leg_end + ruffled * 0.04 * (scallops - 0.5)
     leg = torch.maximum((side - centre).abs() - half, torch.maximum(y - end, 0.18 - y))
     trunk = torch.where(legs, torch.minimum(trunk, leg), trunk)
@@ -153,11 +167,11 @@ def _shape(g: Garments, frame: r.Frame) -> dict[str, Tensor]:
     angle = torch.where(
         x < 0, g.between("left_arm", 0.04, 0.15), g.between("right_arm", 0.04, 0.15)
     )
-    across, down = r.wave(angle), r.wave(angle + 0.25)
+    across, down = wave(angle), wave(angle + 0.25)
     u, v = side - (shoulder - 0.06), y - (SHOULDER + 0.13)
     along, beside = u * across + v * down, u * down - v * across
     part = (along / (length + 1e-6)).clamp(0, 1)
-    thick = r.mix(at_shoulder, at_cuff, part * part) + bulge * 4 * part * (1 - part)
+    thick = mix(at_shoulder, at_cuff, part * part) + bulge * 4 * part * (1 - part)
     sleeve = torch.maximum(beside.abs() - thick, torch.maximum(along - length, -along - 0.06))
     sleeve = torch.where(length > 0, sleeve, torch.tensor(9.0))
 
@@ -169,7 +183,7 @@ def _shape(g: Garments, frame: r.Frame) -> dict[str, Tensor]:
     open_front = side - 0.16 * (y - 0.02).clamp(min=0) * (y - 0.02).clamp(min=0)
     coat = torch.maximum(whole, -open_front)
     whole = torch.where(g.has("category", "coat"), coat, whole)
-    tufts = r.noise(16 * x + 16 * g["seed"], 16 * y)
+    tufts = noise(16 * x + 16 * g["seed"], 16 * y)
     whole = whole + g.has("material", "fur").float() * 0.05 * tufts
     on_sleeve = sleeve < trunk
     return {
@@ -188,10 +202,10 @@ def _shape(g: Garments, frame: r.Frame) -> dict[str, Tensor]:
     }
 
 
-def _neckline(g: Garments, frame: r.Frame) -> tuple[Tensor, Tensor]:
-    """What the neckline cuts out of the trunk, and the collar that stands above it."""
+def _neckline(g: Garments, frame: Frame) -> tuple[Tensor, Tensor]:
+    """Signed distances of what the neckline cuts out of the trunk, and of the collar above it."""
     wide, y, side = g.between("neck", 0.85, 1.15), frame.y - SHOULDER, frame.x.abs()
-    round_ = r.ellipse(frame, 0.0, SHOULDER - 0.05, 0.19 * wide, 0.23 * wide)
+    round_ = ellipse(frame, 0.0, SHOULDER - 0.05, 0.19 * wide, 0.23 * wide)
     vee = (side - 0.20 * wide + 0.42 * (y + 0.05)) * 0.9
     square = torch.maximum(side - 0.21 * wide, y - 0.17 * wide)
     collar = (side - 0.10 * wide + 0.50 * (y + 0.05)) * 0.9
@@ -204,7 +218,7 @@ def _neckline(g: Garments, frame: r.Frame) -> tuple[Tensor, Tensor]:
         ("collar", collar),
     ):
         cut = torch.where(g.has("neckline", name), shape, cut)
-    tube = r.box(frame, 0.0, SHOULDER - 0.02, 0.14 * wide, 0.16, 0.03)
+    tube = box(frame, 0.0, SHOULDER - 0.02, 0.14 * wide, 0.16, 0.03)
     flap = torch.maximum(
         (side - 0.06 - 0.7 * (y + 0.12)).abs() - 0.085, (y - 0.02 + 0.35 * side - 0.12).abs() - 0.11
     )
@@ -213,14 +227,14 @@ def _neckline(g: Garments, frame: r.Frame) -> tuple[Tensor, Tensor]:
     return cut, torch.where(g.has("neckline", "collar"), flap, stand)
 
 
-def _hanger(g: Garments, canvas: r.Canvas, frame: r.Frame) -> None:
-    """A wire hook above the collar, and wooden arms under the shoulders, where it hangs."""
+def _hanger(g: Garments, canvas: Canvas, frame: Frame) -> None:
+    """Draw a wire hook above the collar and wooden arms under the shoulders of hanging garments."""
     hangs = (g["place"] < 0.4).float()
     side = frame.mirrored()
-    arms = r.capsule(side, 0.0, SHOULDER - 0.10, 0.30, SHOULDER + 0.02, 0.028, 0.022)
-    hook = r.capsule(frame, 0.0, SHOULDER - 0.10, 0.0, SHOULDER - 0.24, 0.012, 0.012)
-    bow = (r.circle(frame, 0.045, SHOULDER - 0.26, 0.05)).abs() - 0.012
+    arms = capsule(side, 0.0, SHOULDER - 0.10, 0.30, SHOULDER + 0.02, 0.028, 0.022)
+    hook = capsule(frame, 0.0, SHOULDER - 0.10, 0.0, SHOULDER - 0.24, 0.012, 0.012)
+    bow = (circle(frame, 0.045, SHOULDER - 0.26, 0.05)).abs() - 0.012
     bow = torch.maximum(bow, frame.y - (SHOULDER - 0.235) - 4 * frame.x.clamp(min=0.0, max=0.005))
-    canvas.paint(r.union(hook, bow), r.grey(0.45), frame.pixel, opacity=hangs)
-    wood = r.hsv(0.08, 0.5, g.between("place_hue", 0.35, 0.75).flatten())
+    canvas.paint(union(hook, bow), grey(0.45), frame.pixel, opacity=hangs)
+    wood = hsv(0.08, 0.5, g.between("place_hue", 0.35, 0.75).flatten())
     canvas.paint(arms, wood, frame.pixel, opacity=hangs, rim=0.02)
