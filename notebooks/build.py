@@ -14,8 +14,12 @@ import sys
 from pathlib import Path
 
 from builder.chapters import ROOT, BuildError, Run, run_chapters
-from builder.pages import PHOTOGRAPHS, build_html, fetch, keep, kept_at, lay, photographs, serve
+from builder.data import fetch, photographs
 from builder.paper_numbers import write_paper_numbers
+from builder.results import keep, kept_at
+from builder.site import build_html, lay, serve
+
+from t2v.libraries import PHOTOGRAPHS
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -53,6 +53,6 @@ def _has_gpu() -> bool:
 
 
 def _has_photographs() -> bool:
-    from builder.pages import photographs
+    from builder.data import photographs
 
     return bool(photographs(ROOT))

@@ -1,4 +1,4 @@
-"""Sphinx extension: numbers as a reader wants them, a minus sign for a hyphen, intervals unbroken.
+"""Sphinx extension: minus signs in place of hyphens before numbers, no line breaks in intervals.
 
 Numbers reach the pages by `glue` and by tables, as Python formats them. Code keeps its hyphens.
 """
@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 HYPHEN = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")
-LEFT_ALONE = (
+NO_PROSE = (
     nodes.literal,
     nodes.literal_block,
     nodes.doctest_block,
@@ -26,7 +26,7 @@ CELL = re.compile(r"(?<=<t[dh])([^>]*>)([^<]+)")  # of a table in HTML
 
 
 def with_minus(text: str) -> str:
-    """Text in which a hyphen that opens a number is a minus sign; `1e-8` and `2019-03` are left."""
+    """Text with a minus sign for each hyphen that opens a number; `1e-8` and `2019-03` stay."""
     return HYPHEN.sub("\N{MINUS SIGN}", text)
 
 
@@ -36,14 +36,14 @@ def unbroken(text: str) -> str:
 
 
 class Numbers(SphinxPostTransform):
-    """Minus signs everywhere, whole intervals in tables; late, when glued numbers are in place."""
+    """Minus signs everywhere, unbroken intervals in tables; runs after numbers have been glued in."""
 
     default_priority = 900
 
     def run(self, **_: Any) -> None:
-        """Replaces the texts of one page that have such numbers."""
+        """Replace the texts of one page that have such numbers."""
         for node in list(self.document.findall(nodes.Text)):
-            if _within(node, LEFT_ALONE):
+            if _within(node, NO_PROSE):
                 continue
             text = with_minus(node)
             if _within(node, (nodes.entry,)):
@@ -64,6 +64,6 @@ def _within(node: nodes.Node, kinds: tuple[type, ...]) -> bool:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Adds the transform."""
+    """Add the transform."""
     app.add_post_transform(Numbers)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""What Sphinx does not check in its pages: that they need no network, no eyes, and no repair."""
+"""Checks on built HTML: no remote resources, alt texts, no unrendered directives."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ SENTENCE = re.compile(r"\W*[A-Z0-9].{20,}[.!?]\W*", re.DOTALL)
 
 
 class _Page(HTMLParser):
-    """Collects what a page loads, and its pictures with their alternative texts."""
+    """The addresses that a page loads, and its images with their alternative texts."""
 
     def __init__(self) -> None:
         super().__init__()
         self.loads: list[str] = []
-        self.pictures: list[tuple[str, str]] = []
+        self.images: list[tuple[str, str]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag in LOADS and given.get(LOADS[tag]):
-            self.loads.append(given[LOADS[tag]])
+        values = {name: value or "" for name, value in attrs}
+        if tag in LOADS and values.get(LOADS[tag]):
+            self.loads.append(values[LOADS[tag]])
         # icons and styles are loaded; links to other pages (canonical, next, search) are not
-        if tag == "link" and set(given.get("rel", "").split()) & {"stylesheet", "icon", "preload"}:
-            self.loads.append(given.get("href", ""))
+        if tag == "link" and set(values.get("rel", "").split()) & {"stylesheet", "icon", "preload"}:
+            self.loads.append(values.get("href", ""))
         if tag == "img":
-            self.pictures.append((given.get("src", ""), given.get("alt", "")))
+            self.images.append((values.get("src", ""), values.get("alt", "")))
 
 
 def faults(html: Path) -> list[str]:
-    """What would keep a reader without network, or without sight, from reading the pages.
+    """The faults of all pages below a folder, which Sphinx does not report.
 
     Returns:
         One line for each remote or missing file that a page loads, for each figure whose
-        alternative text is not at least one whole sentence, and for each page on which a directive
-        stands as text.
+        alternative text is not at least one whole sentence, and for each page that shows the source
+        of a directive.
     """
-    found = []
+    problems = []
     for path in sorted(html.rglob("*.html")):
         where = path.relative_to(html)
         if where.parts[0] in ("_static", "_modules"):
@@ -48,15 +48,17 @@ def faults(html: Path) -> list[str]:
         text = path.read_text(encoding="utf-8")
         page.feed(text)
         if RAW.search(text):
-            found.append(f"{where} shows the source of a directive: {RAW.search(text)[0]}")
+            problems.append(f"{where} shows the source of a directive: {RAW.search(text)[0]}")
         for address in page.loads:
             if REMOTE.match(address):
-                found.append(f"{where} loads {address}")
+                problems.append(f"{where} loads {address}")
             elif not address.startswith(("data:", "#")):
                 target = path.parent / address.split("?")[0].split("#")[0]
                 if not target.exists():
-                    found.append(f"{where} loads {address}, which does not exist")
-        for source, alt in page.pictures:
+                    problems.append(f"{where} loads {address}, which does not exist")
+        for source, alt in page.images:
             if "_images/" in source and not SENTENCE.fullmatch(alt):
-                found.append(f"{where}: {Path(source).name} has no sentence as alt text: {alt!r}")
-    return found
+                problems.append(
+                    f"{where}: {Path(source).name} has no sentence as alt text: {alt!r}"
+                )
+    return problems

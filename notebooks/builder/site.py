@@ -1,8 +1,7 @@
-"""Lay the pages beside the executed chapters, build the book strictly, show it."""
+"""The site: pages laid out beside the executed chapters, built strictly, and shown."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -21,16 +20,15 @@ from builder.chapters import (
     chapters,
     content_hash,
     files_below,
-    stamp_of,
     toc_pages,
     write_whole,
 )
 from builder.check import faults
-from t2v.libraries import PHOTOGRAPHS
+from builder.data import photographs
 
 
 def lay(run: Run) -> None:
-    """Puts pages and settings beside the chapters, at the paths they have in the repository."""
+    """Copy pages and settings to the build folder, at the paths they have in the repository."""
     run.out.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(run.out / "book", ignore_errors=True)
     shutil.copytree(run.root / "book", run.out / "book")
@@ -40,7 +38,7 @@ def lay(run: Run) -> None:
     write_whole(run.out / "_config.yml", yaml.safe_dump(config, sort_keys=False))
     fresh = run.root / "_build" / f"real-{run.scale}"
     if run.library != "real" and photographs(run.root) and (fresh / "results").is_dir():
-        # over the kept tables: a run of a few chapters does not hide those of the others
+        # over the kept tables, so that a run of a few chapters does not hide those of the others
         target = run.out / "book" / "results" / fresh.name
         shutil.copytree(fresh / "results", target, dirs_exist_ok=True)
     if any("plotly.min.js" in path.read_text() for path in chapters(run.root)):
@@ -51,28 +49,29 @@ def lay(run: Run) -> None:
 
 
 def repository_address(root: Path) -> str | None:
-    """Where the project is hosted: T2V_REPOSITORY, GitHub's own variables, or git's `origin`.
+    """Address of the project's host: T2V_REPOSITORY, GitHub's own variables, or git's `origin`.
 
-    Only addresses for which the theme knows how to make links (GitHub, GitLab) are returned.
+    Returns:
+        An address on GitHub or GitLab, for which the theme knows how to make links; else `None`.
     """
     address = os.environ.get("T2V_REPOSITORY", "")
     if not address and os.environ.get("GITHUB_REPOSITORY"):
         server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
         address = f"{server}/{os.environ['GITHUB_REPOSITORY']}"
     if not address and shutil.which("git"):
-        told = subprocess.run(
+        origin = subprocess.run(
             ["git", "-C", root, "remote", "get-url", "origin"], capture_output=True, text=True
         )
-        address = told.stdout.strip()
-    found = re.fullmatch(
+        address = origin.stdout.strip()
+    match = re.fullmatch(
         r"(?:https://|git@)(?:[^@/]+@)?(github\.com|gitlab\.com)[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?",
         address,
     )
-    return f"https://{found[1]}/{found[2]}" if found else None
+    return f"https://{match[1]}/{match[2]}" if match else None
 
 
 def with_address(config: dict, address: str | None) -> dict:
-    """Settings with edit links and launch buttons for a known address, without them otherwise."""
+    """Settings with edit links and launch buttons if the address is known, else without."""
     config = {k: v for k, v in config.items() if k not in ("repository", "launch_buttons")}
     html = {**config.get("html", {})}
     known = address is not None
@@ -91,7 +90,7 @@ def with_address(config: dict, address: str | None) -> dict:
 
 
 def build_html(run: Run) -> None:
-    """Builds the pages strictly, all of them: glued numbers are no dependency Sphinx knows of.
+    """Build all pages strictly; Sphinx does not know that pages depend on glued numbers.
 
     Raises:
         BuildError: with every warning of the build, and every fault that `check` finds.
@@ -119,15 +118,15 @@ def build_html(run: Run) -> None:
         )  # fmt: skip
     if done.returncode:
         text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text())
-        told = re.findall(r"^.*(?:WARNING|ERROR|CRITICAL|Error:).*$", text, re.MULTILINE)
-        told = told or text.splitlines()[-30:]
+        lines = re.findall(r"^.*(?:WARNING|ERROR|CRITICAL|Error:).*$", text, re.MULTILINE)
+        lines = lines or text.splitlines()[-30:]
         raise BuildError(
             "the book does not build without warnings:\n  "
-            + "\n  ".join(dict.fromkeys(line.replace(f"{run.out}/", "") for line in told))
+            + "\n  ".join(dict.fromkeys(line.replace(f"{run.out}/", "") for line in lines))
             + f"\nall of it: {log.relative_to(run.root)}"
         )
-    if found := faults(run.out / ".sphinx" / "_build" / "html"):
-        raise BuildError("the pages are not for everybody:\n  " + "\n  ".join(found))
+    if problems := faults(run.out / ".sphinx" / "_build" / "html"):
+        raise BuildError("offline/accessibility check failed:\n  " + "\n  ".join(problems))
     shutil.rmtree(html, ignore_errors=True)
     os.replace(run.out / ".sphinx" / "_build" / "html", html)
     shutil.rmtree(run.out / ".sphinx")
@@ -136,7 +135,7 @@ def build_html(run: Run) -> None:
 
 
 def serve(run: Run, port: int) -> int:
-    """Shows the built book on the loopback interface until interrupted.
+    """Show the built book on the loopback interface until interrupted.
 
     Raises:
         BuildError: if it has not been built.
@@ -153,80 +152,3 @@ def serve(run: Run, port: int) -> int:
     except KeyboardInterrupt:
         server.server_close()
     return 0
-
-
-def photographs(root: Path) -> list[str]:
-    """The sets of photographs that are on disk."""
-    return [name for name in PHOTOGRAPHS if (root / "data" / name / "index.csv").exists()]
-
-
-def fetch(root: Path, mirror: Path) -> None:
-    """Takes photographs and weights from a mirror into `data/`, those that are not there yet.
-
-    Raises:
-        BuildError: if the folder has no archives, or a set cannot be fetched.
-    """
-    if not (mirror / "archives").is_dir():
-        raise BuildError(f"DATA={mirror}: a folder with archives/ (and weights/) is needed")
-    missing = [name for name in PHOTOGRAPHS if name not in photographs(root)]
-    command = [sys.executable, "-m", "data_scripts.fetch", *missing, "--to", root / "data"]
-    command += ["--mirror", (mirror / "archives").resolve()]
-    if missing and subprocess.run(command, cwd=root).returncode:
-        raise BuildError(f"photographs could not be fetched from {mirror}: see above")
-    for path in sorted((mirror / "weights").glob("*")):
-        kept = root / "data" / "weights" / path.name
-        if not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            draft = kept.with_name(f".{path.name}.part")
-            shutil.copy(path, draft)
-            os.replace(draft, kept)
-
-
-def keep(run: Run, chapter: Path) -> Path:
-    """Keeps a chapter's tables under `book/results`, in place of those that it made before.
-
-    The sidecars are those of the chapter, with what only the builder knows: the command, which
-    chapter, and how long that took. Tables of chapters that are no longer in the book are removed.
-
-    Raises:
-        BuildError: if a table has no sidecar.
-    """
-    target = kept_at(run)
-    stamp, kept = stamp_of(run, chapter.stem), {}
-    for name in stamp["made"]:
-        table = run.out / name
-        if table.suffix != ".csv":
-            continue
-        if not table.with_suffix(".json").exists():
-            raise BuildError(f"{name} of {chapter.stem} has no sidecar: see t2v.book.tables.write")
-        note = json.loads(table.with_suffix(".json").read_text())
-        note["command"] = command_of(run)
-        note["chapter"] = str(chapter.relative_to(run.root))
-        note["seconds"] = note.get("seconds") or stamp["seconds"]
-        note["seed"] = run.seed if note.get("seed") is None else note["seed"]
-        kept[table.name] = table.read_text()
-        kept[table.with_suffix(".json").name] = json.dumps(note, indent=1, ensure_ascii=False)
-    target.mkdir(parents=True, exist_ok=True)
-    others = {str(path.relative_to(run.root)) for path in chapters(run.root) if path != chapter}
-    for sidecar in target.glob("*.json"):
-        maker = json.loads(sidecar.read_text()).get("chapter")
-        if maker is not None and maker not in others:  # tables without one: of data_scripts
-            sidecar.unlink()
-            sidecar.with_suffix(".csv").unlink(missing_ok=True)
-    for name, text in kept.items():
-        write_whole(target / name, text if text.endswith("\n") else text + "\n")
-    return target
-
-
-def kept_at(run: Run) -> Path:
-    """The folder of the kept tables of a run."""
-    device = "" if run.device in ("auto", "cpu") else f"-{run.device}"
-    return run.root / "book" / "results" / f"{run.name}{device}"
-
-
-def command_of(run: Run) -> str:
-    """The command that keeps these tables again."""
-    options = {"LIBRARY": run.library, "SCALE": run.scale}
-    options |= {"SEED": run.seed} if run.seed else {}
-    options |= {"DEVICE": run.device} if run.device != "auto" else {}
-    return " ".join(["make results", *(f"{name}={value}" for name, value in options.items())])
