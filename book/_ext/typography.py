@@ -36,7 +36,7 @@ def unbroken(text: str) -> str:
 
 
 class Numbers(SphinxPostTransform):
-    """Minus signs everywhere, unbroken intervals in tables; runs after numbers have been glued in."""
+    """Minus signs everywhere, unbroken intervals in tables; runs after numbers are glued in."""
 
     default_priority = 900
 

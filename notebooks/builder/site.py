@@ -41,7 +41,7 @@ def lay(run: Run) -> None:
         # over the kept tables, so that a run of a few chapters does not hide those of the others
         target = run.out / "book" / "results" / fresh.name
         shutil.copytree(fresh / "results", target, dirs_exist_ok=True)
-    if any("plotly.min.js" in path.read_text() for path in chapters(run.root)):
+    if any("linked_maps" in path.read_text() for path in chapters(run.root)):
         import plotly
 
         script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"

@@ -1,7 +1,7 @@
-"""The interactive map of tasks: linked maps, and for each task its neighbours and pictures.
+"""The interactive map of tasks: linked maps, and for each task its neighbours and images.
 
-One piece of HTML with its data inside. Plotly's script draws it, from a file beside the page, so
-that nothing is loaded from a network.
+`maps.js` and `maps.css` in `book/_static` draw the page and plotly its dots. All data are in the
+page and all scripts beside it, so that nothing is loaded from a network.
 """
 
 from __future__ import annotations
@@ -14,28 +14,30 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from t2v.book.linked_maps_page import PAGE
 from t2v.errors import InputError
 from t2v.task import Task
 
-# matplotlib's markers as plotly calls them
-_SYMBOLS = {
-    "o": "circle",
-    "s": "square",
-    "^": "triangle-up",
-    "D": "diamond",
-    "v": "triangle-down",
-    "P": "cross",
-    "X": "x",
-}
+_PAGE = """<div class="t2v-maps">
+<link rel="stylesheet" href="{static}/maps.css">
+<div class="panels">The maps are drawn in the built book: make book, then make serve.</div>
+<div class="key" aria-hidden="true"></div>
+<label>Task <select aria-label="Choose a task"></select></label>
+<div class="details" aria-live="polite"><div class="words"></div><div class="images"></div></div>
+<p class="credit"></p>
+<noscript>The interactive map needs JavaScript; the figure above shows the same points.</noscript>
+<script type="application/json">{data}</script>
+</div>
+<script src="{static}/plotly.min.js"></script>
+<script src="{static}/maps.js"></script>
+"""
 
 
-def four_pictures(task: Task) -> list[tuple[str, np.ndarray]]:
-    """Four training images of a task, of as many of its classes as can be: class and picture."""
+def four_images(task: Task) -> list[tuple[str, np.ndarray]]:
+    """Up to four training images from as many classes as possible: name and uint8 `[3, h, w]`."""
     train = task.train
     of_class = [np.flatnonzero(train.labels.numpy() == k) for k in range(task.num_classes)]
-    turns = [(k, turn) for turn in range(4) for k in range(task.num_classes)]
-    chosen = [(k, of_class[k][turn]) for k, turn in turns if turn < len(of_class[k])][:4]
+    places = [(k, place) for place in range(4) for k in range(task.num_classes)]
+    chosen = [(k, of_class[k][place]) for k, place in places if place < len(of_class[k])][:4]
     return [(task.classes[k], np.asarray(train.images[int(i)])) for k, i in chosen]
 
 
@@ -47,38 +49,39 @@ def linked_maps(
     nearest: Mapping[str, np.ndarray],
     *,
     notes: Sequence[str] = (),
-    pictures: Mapping[int, Sequence[tuple[str, np.ndarray]]] | None = None,
+    images: Mapping[int, Sequence[tuple[str, np.ndarray]]] | None = None,
     credit: str = "",
-    plotly: str = "../_static/plotly.min.js",
+    static: str = "../_static",
     pixels: int = 48,
 ) -> str:
-    """Maps of the same tasks, linked: a task chosen in one is shown in all, with what is near it.
+    """Linked maps of the same tasks: a chosen task is marked in all maps, with its neighbours.
 
     Args:
         panels: title to points `[N, 2]`.
-        names: N, of the tasks.
-        groups: N, of the tasks; dots of one group share colour and marker.
-        styles: colour and marker of each group, as `plots.group_styles` gives them.
+        names: N names of tasks.
+        groups: N names of groups; dots of one group share colour and marker.
+        styles: colour and marker of each group, from `plots.group_styles`.
         nearest: title of a panel to distances `[N, N]`; the three nearest tasks are named.
         notes: N lines shown with the tasks, such as numbers of images and classes.
-        pictures: index of a task to up to four (caption, uint8 `[3, h, w]`); the others show none.
-        credit: whose pictures they are, and under which licence.
-        plotly: address of plotly's script, as seen from the page.
-        pixels: longer side of a picture.
+        images: index of a task to up to four pairs (caption, uint8 `[3, h, w]`); tasks that are
+            missing show none.
+        credit: origin and licence of the images.
+        static: address of the folder with the scripts, relative to the page.
+        pixels: longer side of an image on the page.
 
     Returns:
-        HTML to be shown by a notebook.
+        HTML for a cell's output.
 
     Raises:
-        InputError: if panels, groups and names do not go together.
+        InputError: if the lengths of panels, groups and names differ.
     """
     number = len(names)
     if len(groups) != number or any(np.shape(p) != (number, 2) for p in panels.values()):
         raise InputError(f"panels: expected [{number}, 2] each, and {number} groups, as are names")
-    pool: dict[str, int] = {}  # tasks on the same images share their pictures
-    shown = {
-        task: [[caption, pool.setdefault(_data(image, pixels), len(pool))] for caption, image in of]
-        for task, of in (pictures or {}).items()
+    pool: dict[str, int] = {}  # tasks on the same images share them
+    captions = {
+        task: [[caption, pool.setdefault(_jpeg(image, pixels), len(pool))] for caption, image in of]
+        for task, of in (images or {}).items()
     }
     data = {
         "panels": [
@@ -86,15 +89,16 @@ def linked_maps(
         ],
         "names": list(names),
         "groups": list(groups),
-        "styles": {g: [colour, _SYMBOLS[marker]] for g, (colour, marker) in styles.items()},
+        "styles": dict(styles),
         "nearest": {title: _three_nearest(d) for title, d in nearest.items()},
         "notes": list(notes) or [""] * number,
-        "pictures": shown,
+        "images": captions,
         "pool": list(pool),
         "credit": credit,
     }
-    text = json.dumps(data, ensure_ascii=False).replace("</", "<\\/")
-    return PAGE.replace("__PLOTLY__", plotly).replace("__DATA__", text)
+    # no name may open or close a tag within the script
+    text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
+    return _PAGE.format(static=static, data=text)
 
 
 def _three_nearest(distance: np.ndarray) -> list[list[list[float]]]:
@@ -104,11 +108,11 @@ def _three_nearest(distance: np.ndarray) -> list[list[list[float]]]:
     return [[[int(j), round(float(distance[i, j]), 4)] for j in row] for i, row in enumerate(order)]
 
 
-def _data(image: np.ndarray, pixels: int) -> str:
-    """A picture as an address that holds it."""
-    picture = Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
-    if max(picture.size) > pixels:
-        picture.thumbnail((pixels, pixels), Image.Resampling.LANCZOS)
-    kept = io.BytesIO()
-    picture.save(kept, "JPEG", quality=82)
-    return "data:image/jpeg;base64," + base64.b64encode(kept.getvalue()).decode()
+def _jpeg(image: np.ndarray, pixels: int) -> str:
+    """An image as a `data:` address."""
+    small = Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
+    if max(small.size) > pixels:
+        small.thumbnail((pixels, pixels), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
