@@ -18,7 +18,7 @@ DEFAULTS = {
     "results": "results",
 }
 SENTENCE = re.compile(r"[A-Z0-9].*[a-z].* .*[.!?]", re.DOTALL)
-DRAWS = re.compile(r"\b(plt\.show|plt\.subplots|task_map|distance_heatmap|picture_grid)\(")
+DRAWS = re.compile(r"\b(plt\.show|plt\.subplots|task_map|distance_heatmap|image_grid)\(")
 EXERCISE = r"\{exercise(?:-start)?\}"
 FOLDED = {"hide-input", "hide-cell", "hide-output"}
 UNSEEN = {"remove-cell", "remove-output"}

@@ -43,7 +43,7 @@ def test_no_text_is_below_nine_points():
     figures = [
         plots.distance_heatmap(matrix, names, groups=[names], title="t"),
         plots.task_map(np.random.default_rng(0).normal(size=(12, 2)), names).figure,
-        plots.picture_grid({"a": np.zeros((2, 3, 4, 4), np.uint8)}, title="t"),
+        plots.image_grid({"a": np.zeros((2, 3, 4, 4), np.uint8)}, title="t"),
     ]
     texts = [t for figure in figures for t in figure.findobj(matplotlib.text.Text) if t.get_text()]
     assert len(texts) > 30
@@ -112,21 +112,57 @@ def test_heatmap_puts_blocks_together_and_draws_each_distance():
     changes = np.sum(np.diff(group[order]) != 0)
     assert changes == 2  # three blocks, each in one piece
     figure = plots.distance_heatmap(matrix, [f"t{i}" for i in range(15)])
-    [image] = [im for ax in figure.axes for im in ax.images]
-    np.testing.assert_array_equal(image.get_array(), matrix[np.ix_(order, order)])
+    [cells] = figure.axes[1].collections
+    np.testing.assert_array_equal(cells.get_array(), matrix[np.ix_(order, order)])
+    labels = [text.get_text() for text in figure.axes[1].get_yticklabels()]
+    assert labels == [f"t{i}" for i in order]  # row by row from above
+    assert figure.axes[1].yaxis_inverted()
 
 
 def test_heatmap_takes_an_asymmetric_matrix_with_negative_distances():
     matrix = np.array([[0.0, -0.2, 0.5], [0.3, 0.0, 0.4], [0.1, 0.2, 0.0]])
     figure = plots.distance_heatmap(matrix, ["a", "b", "c"], groups=[["x", "x", "y"]])
-    image = figure.axes[3].images[0]
-    assert image.get_array().min() == -0.2
+    [cells] = figure.axes[3].collections
+    assert cells.get_array().min() == -0.2
 
 
 @pytest.mark.parametrize("bad", [np.zeros((2, 3)), np.full((2, 2), np.nan)])
 def test_heatmap_refuses_what_is_no_matrix_of_distances(bad):
     with pytest.raises(InputError, match="matrix"):
         plots.distance_heatmap(bad, ["a", "b"])
+
+
+@pytest.mark.parametrize("orient", ["v", "h"])
+def test_violins_stand_at_their_places_and_end_with_their_values(orient):
+    _, ax = plt.subplots()
+    values = [np.array([1.0, 2, 4]), np.array([3.0, 3]), np.array([5.0])]  # two without spread
+    plots.violins(ax, values, orient=orient)
+    at, along = (0, 1) if orient == "v" else (1, 0)
+    corners = ax.collections[0].get_paths()[0].vertices
+    length = corners[:, along].min(), corners[:, along].max()
+    assert length == pytest.approx((1, 4))
+    assert corners[:, at].min() + corners[:, at].max() == pytest.approx(0)
+    assert np.ptp(corners[:, at]) == pytest.approx(0.9, rel=0.01)  # full width where it is widest
+    ends = [ax.dataLim.min[along], ax.dataLim.max[along]]
+    assert ends == pytest.approx([1, 5])
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_regression_is_the_line_of_least_squares_within_its_band(log):
+    rng = np.random.default_rng(0)
+    x = np.exp(rng.normal(size=40))
+    y = 2 + 3 * (np.log(x) if log else x) + rng.normal(size=40)
+    _, ax = plt.subplots()
+    plots.regression(ax, x, y, log=log)
+    [line], [band] = ax.lines, ax.collections
+    slope, start = np.polyfit(np.log(x) if log else x, y, 1)
+    places, drawn = line.get_data()
+    np.testing.assert_allclose(drawn, start + slope * (np.log(places) if log else places))
+    assert places.min() == pytest.approx(x.min()) and places.max() == pytest.approx(x.max())
+    corners = band.get_paths()[0].vertices
+    for place, value in zip(places[::20], drawn[::20], strict=True):
+        edges = corners[np.isclose(corners[:, 0], place), 1]
+        assert edges.min() < value < edges.max()
 
 
 def test_band_of_a_curve_is_its_interval():
@@ -138,9 +174,9 @@ def test_band_of_a_curve_is_its_interval():
     assert [t.get_text() for t in ax.texts] == ["mean"]
 
 
-def test_grid_shows_the_first_pictures_of_each_row_in_order():
-    pictures = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((3, 3, 4, 4), np.uint8)
-    figure = plots.picture_grid({"a": pictures, "b": pictures[::-1]}, columns=2)
+def test_grid_shows_the_first_images_of_each_row_in_order():
+    images = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((3, 3, 4, 4), np.uint8)
+    figure = plots.image_grid({"a": images, "b": images[::-1]}, columns=2)
     first, second = (ax.images[0].get_array() for ax in figure.axes)
     assert first[0, 0, 0] == 0 and first[0, -1, 0] == 1
     assert second[0, 0, 0] == 2 and second[0, -1, 0] == 1
