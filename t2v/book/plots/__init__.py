@@ -16,12 +16,19 @@ from t2v.book.plots.figures import (
 )
 from t2v.book.plots.maps import spread_labels, task_map
 from t2v.book.plots.style import (
+    BLUE,
     CARD,
+    GREEN,
+    GREY,
     INK,
     MARKERS,
     OKABE_ITO,
+    ORANGE,
     PAGE_WIDTH,
+    PINK,
     QUIET,
+    RED,
+    SKY,
     contrast,
     group_styles,
     halo,
@@ -31,12 +38,19 @@ from t2v.book.plots.style import (
 )
 
 __all__ = [
+    "BLUE",
     "CARD",
+    "GREEN",
+    "GREY",
     "INK",
     "MARKERS",
     "OKABE_ITO",
+    "ORANGE",
     "PAGE_WIDTH",
+    "PINK",
     "QUIET",
+    "RED",
+    "SKY",
     "contrast",
     "distance_heatmap",
     "group_styles",

@@ -21,6 +21,7 @@ CARD = "#ffffff"
 INK = "#1f2328"
 QUIET = "#6b7280"
 OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#555555")
+BLUE, ORANGE, GREEN, RED, PINK, SKY, GREY = OKABE_ITO
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 # kind of number: colour, edge (for contrast on the card), marker, label
