@@ -143,8 +143,9 @@ def test_violins_stand_at_their_places_and_end_with_their_values(orient):
     assert length == pytest.approx((1, 4))
     assert corners[:, at].min() + corners[:, at].max() == pytest.approx(0)
     assert np.ptp(corners[:, at]) == pytest.approx(0.9, rel=0.01)  # full width where it is widest
-    ends = [ax.dataLim.min[along], ax.dataLim.max[along]]
-    assert ends == pytest.approx([1, 5])
+    for k, strokes in enumerate(ax.collections[-3:]):
+        assert sorted(strokes.get_offsets()[:, along]) == sorted(values[k])
+        np.testing.assert_allclose(strokes.get_offsets()[:, at], k)
 
 
 @pytest.mark.parametrize("log", [False, True])

@@ -108,9 +108,14 @@ def violins(ax: Axes, values: Sequence[np.ndarray], *, orient: str = "v") -> Non
         values: sets of values; the violin of set k is centred at k.
         orient: "v" for upright violins, "h" for horizontal ones.
     """
+    values = list(values)
     sns.violinplot(
-        list(values), ax=ax, orient=orient, cut=0, density_norm="width", width=0.9, inner="stick",
-        color="#c9d3df", saturation=1, linewidth=0, inner_kws={"color": QUIET, "linewidth": 0.6},
+        values, ax=ax, orient=orient, cut=0, density_norm="width", width=0.9, inner=None,
+        color="#c9d3df", saturation=1, linewidth=0,
+    )  # fmt: skip
+    sns.stripplot(
+        values, ax=ax, orient=orient, jitter=False, marker="_" if orient == "v" else "|", size=4,
+        linewidth=0.6, color=QUIET, alpha=0.8, zorder=1,  # below the marks of the chapters
     )  # fmt: skip
 
 
