@@ -19,7 +19,7 @@ import yaml
 from t2v._run.files import replacing
 
 ROOT = Path(__file__).resolve().parents[2]
-INDEX_SUFFIXES = (".csv", ".json", ".txt")  # hashed by content; pictures by path and size
+INDEX_SUFFIXES = (".csv", ".json", ".txt")  # hashed by content; photographs by path and size
 
 
 class BuildError(Exception):

@@ -34,15 +34,15 @@ def test_parameters_and_kept_numbers_make_chapters_stale(book):
 
 def test_photographs_make_the_chapters_on_them_stale(book):
     real = Run("real", "smoke", root=book.root)
-    picture = book.root / "data" / "cub" / "images" / "a.jpg"
-    picture.parent.mkdir(parents=True)
-    picture.write_bytes(b"123")
+    photograph = book.root / "data" / "cub" / "images" / "a.jpg"
+    photograph.parent.mkdir(parents=True)
+    photograph.write_bytes(b"123")
     assert rerun(real) == ["01_a", "02_b"]
     assert rerun(real) == []
-    picture.write_bytes(b"1234")
+    photograph.write_bytes(b"1234")
     assert rerun(real) == ["01_a", "02_b"]
     rerun(book)
-    picture.write_bytes(b"12345")
+    photograph.write_bytes(b"12345")
     assert rerun(book) == []  # no photographs in that library
 
 
