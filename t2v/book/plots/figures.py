@@ -130,7 +130,7 @@ def regression(ax: Axes, x: np.ndarray, y: np.ndarray, *, log: bool = False) -> 
     """
     sns.regplot(
         x=np.asarray(x), y=np.asarray(y), ax=ax, scatter=False, logx=log, seed=0, color=INK,
-        line_kws={"linewidth": 1.2, "zorder": 1},
+        line_kws={"linewidth": 1.2, "zorder": 0.9},  # below the points
     )  # fmt: skip
 
 
