@@ -27,7 +27,7 @@ from t2v.experts.error_matrix import error_matrix
 from t2v.experts.expert import Expert, generic_expert, hog_expert
 from t2v.experts.fine_tuning import train_experts
 from t2v.experts.training import Schedule
-from t2v.libraries import NAMES, SCALES, Library
+from t2v.libraries import DRAWN, NAMES, SCALES, Library
 from t2v.libraries.expert_tasks import SCHEDULES, expert_tasks
 from t2v.many_tasks import embed_tasks
 from t2v.meta_task import MetaTask
@@ -75,7 +75,7 @@ class Chapter:
             raise InputError(f"scale {scale!r}: choose one of {', '.join(SCALES)}")
         self.name, self.scale, self.seed = library, scale, seed
         self.device, self.data, self.results = device, data, Path(results)
-        self.photographs = library not in ("synthetic", "phylogeny", "aviary", "wardrobe")
+        self.photographs = library not in ("synthetic", *DRAWN)
         kinds = ("photographs", "synthetic")
         self.ours, self.theirs = kinds if self.photographs else kinds[::-1]
         self.resampling = {"resamples": 999 if scale == "smoke" else 9999, "seed": seed}
