@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
-from small import small_probe, small_task
+from tests.small import small_probe, small_task
 
 from t2v.errors import InputError
 from t2v.evaluation.agreement import rank_agreement

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from small import small_probe, small_task
+from tests.small import small_probe, small_task
 
 from t2v.architectures import SYNTHETIC_WEIGHTS
 from t2v.embedding import domain2vec, task2vec
