@@ -106,8 +106,8 @@ BROKEN = {
     "begins with fig-": labelled(name="dots"),
     "caption is not a whole sentence": labelled(caption="dots"),
     "alternative text is not": described("Two dots."),
-    "repeats the caption": lambda cells: (
-        labelled(caption=cells[FIGURE].metadata.mystnb.image.alt)(cells)
+    "repeats the caption": lambda cells: labelled(caption=cells[FIGURE].metadata.mystnb.image.alt)(
+        cells
     ),
     "is no figure": appended("plt.show()"),
     "does not begin with a title": replaced(0, "# Dots", "Dots"),
