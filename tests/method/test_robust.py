@@ -91,7 +91,7 @@ def test_quadratic_loss_reaches_the_closed_form(size, noise, positions, prior):
 
 
 def test_hessians_of_the_two_noises_differ():
-    """The oracle's own check: if they were alike, the test above could not tell the noises apart."""
+    """The oracle's own check: else the test above could not tell one from the other."""
     net = Quadratic(4)
     together, apart = net.hessian("together")["conv"], net.hessian("apart")["conv"]
     assert (together / apart).min() > 1.3
