@@ -98,6 +98,16 @@ def test_every_public_name_is_on_the_page_of_the_module():
         assert f"{home}.{name}" in documented or home in documented, name
 
 
+def test_glossary_and_vocabulary_of_contributors_are_one():
+    section = (ROOT / "CONTRIBUTING.md").read_text().split("## One vocabulary")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]+ \|$", section, re.MULTILINE)[1:])
+    glossary = (ROOT / "book" / "glossary.md").read_text()
+    entries = dict(re.findall(r"^(\w.*)\n  (.+)$", glossary, re.MULTILINE))
+    assert set(rows) - set(entries) == {"jobs", "threads"}  # words of the code only
+    for term, entry in entries.items():
+        assert entry.startswith(rows[term]), term
+
+
 def test_every_test_that_the_paper_map_names_exists():
     text = (ROOT / "book" / "paper_map.md").read_text()
     named = re.findall(r"`tests/([\w/]+\.py)(?:::(\w+))?`", text)
