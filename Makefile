@@ -32,11 +32,18 @@ export MALLOC_TOP_PAD_ := 67108864
 BUILD := $(BIN)/python notebooks/build.py --scale $(SCALE) --library $(LIBRARY) --device $(DEVICE) \
          --seed $(SEED) $(if $(DATA),--mirror $(DATA))
 
-.PHONY: book test serve results setup lock clean help
+.PHONY: book lint test serve results setup lock clean help
 .DEFAULT_GOAL := help
 
 book: $(READY)  ## rerun what changed, build the book strictly, say where it is
 	@$(BUILD)
+
+lint: $(READY)  ## run the quick checks: style, form of notebooks, imports, types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --exclude "*.ipynb" .
+	@$(BIN)/python .ci/lint_notebooks.py
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy
 
 test: $(READY)  ## run the tests; TESTS="-m 'not slow'" or any other pytest options
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(THREADS) --dist loadfile $(TESTS)
@@ -64,7 +71,7 @@ $(READY): requirements.lock pyproject.toml
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: $(READY)  ## resolve requirements.lock and environment.yml anew from pyproject.toml
+lock: $(READY)  ## resolve requirements.lock and environment.yml again from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --upgrade \
 	  --quiet --no-header --no-annotate -o requirements.lock
 	@$(BIN)/python .ci/environment.py

@@ -9,6 +9,7 @@ numpy-only modules can be used where torch is not installed.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -31,7 +32,7 @@ _HOME = {
     "FileError": "errors",
 }
 
-__version__ = "0.2.0"
+__version__ = version("t2v")  # that of pyproject.toml
 __all__ = [*_HOME, "__version__"]
 
 

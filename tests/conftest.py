@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,6 @@ settings.register_profile("t2v", deadline=None)
 settings.load_profile("t2v")
 
 ROOT = Path(__file__).resolve().parent.parent
-# data_scripts and the builder of the book are run, not installed
-sys.path[:0] = [str(ROOT / part) for part in (".", "notebooks", "tests", "book/_ext")]
 
 
 def pytest_addoption(parser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -48,3 +49,10 @@ def kl_divergence(network: nn.Module, moved: nn.Module, images: Tensor) -> Tenso
         log_p = network(images).log_softmax(1)
         log_q = moved(images).log_softmax(1)
     return (log_p.exp() * (log_p - log_q)).sum(1).mean()
+
+
+def variational_objective(log_precision, log_prior, fisher, weights, beta):
+    """Supp. B's expansion of L, written out weight by weight; filters share a precision."""
+    precision, prior = np.exp(log_precision)[:, None], np.exp(log_prior)
+    divergence = prior * weights**2 + prior / precision + np.log(precision) - log_prior - 1
+    return 0.5 * (fisher / precision).sum() + 0.5 * beta * divergence.sum()

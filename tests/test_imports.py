@@ -1,4 +1,4 @@
-"""Imports go one way (the contracts are in pyproject.toml), and torch is loaded only when needed."""
+"""Imports go one way (contracts in pyproject.toml), and torch is loaded only when needed."""
 
 import shutil
 import subprocess

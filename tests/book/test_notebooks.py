@@ -1,187 +1,146 @@
-"""The chapters as they are stored: their form, and that nothing in them was made elsewhere."""
+"""The chapters keep the rules of `.ci/lint_notebooks.py`, and each rule sees what breaks it."""
 
-import ast
-import re
+import json
+import runpy
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-DEFAULTS = {
-    "library": "synthetic",
-    "scale": "laptop",
-    "seed": 0,
-    "device": "auto",
-    "data": None,
-    "results": "results",
-}
-SENTENCE = re.compile(r"[A-Z0-9].*[a-z].* .*[.!?]", re.DOTALL)
-DRAWS = re.compile(r"\b(plt\.show|plt\.subplots|task_map|distance_heatmap|image_grid)\(")
-EXERCISE = r"\{exercise(?:-start)?\}"
-FOLDED = {"hide-input", "hide-cell", "hide-output"}
-UNSEEN = {"remove-cell", "remove-output"}
 
-pytestmark = pytest.mark.skipif(not CHAPTERS, reason="no chapter yet")
+IMPORTS, PARAMETERS, GLUE, FIGURE, SOLUTION = 1, 2, 3, 4, 7
 
 
-@pytest.fixture(scope="module", params=CHAPTERS, ids=lambda p: p.stem)
-def chapter(request):
-    return nbformat.read(request.param, as_version=4)
+@pytest.fixture(scope="module")
+def problems():
+    return runpy.run_path(str(ROOT / ".ci" / "lint_notebooks.py"))["problems"]
 
 
-def code(chapter):
-    return [cell for cell in chapter.cells if cell.cell_type == "code"]
+def test_all_chapters_keep_the_rules(problems):
+    assert len(CHAPTERS) == 15
+    assert problems(CHAPTERS) == []
 
 
-def prose(chapter):
-    return [cell.source for cell in chapter.cells if cell.cell_type == "markdown"]
-
-
-def tags(cell):
-    return set(cell.metadata.get("tags", []))
-
-
-def python(cell):
-    """The cell's code as a tree, without the lines that only IPython understands."""
-    lines = [
-        "" if line.lstrip().startswith(("%", "!")) else line for line in cell.source.split("\n")
-    ]
-    return ast.parse("\n".join(lines))
-
-
-def figures(chapter):
-    return [c for c in code(chapter) if "figure" in c.metadata.get("mystnb", {})]
-
-
-def test_is_valid_and_its_cells_keep_their_names(chapter):
-    nbformat.validate(chapter)
-    names = [cell.id for cell in chapter.cells]
-    assert len(set(names)) == len(names)
-
-
-def test_is_stored_without_outputs(chapter):
-    for cell in code(chapter):
-        assert not cell.outputs and cell.execution_count is None, cell.id
-        assert not {"execution", "papermill"} & set(cell.metadata), cell.id
-
-
-def test_first_code_cell_is_the_imports_and_the_only_one(chapter):
-    first, *others = code(chapter)
-    kinds = ast.Import | ast.ImportFrom | ast.Expr  # Expr: plots.use_style()
-    assert any(isinstance(n, ast.Import | ast.ImportFrom) for n in python(first).body)
-    assert all(isinstance(node, kinds) for node in python(first).body), first.source
-    for cell in others:
-        assert not any(isinstance(n, ast.Import | ast.ImportFrom) for n in python(cell).body), (
-            f"cell {cell.id} imports: its place is the first cell"
-        )
-
-
-def test_parameters_have_their_defaults(chapter):
-    [cell] = [cell for cell in code(chapter) if "parameters" in tags(cell)]
-    values = {
-        node.targets[0].id: ast.literal_eval(node.value)
-        for node in python(cell).body
-        if isinstance(node, ast.Assign)
+def chapter():
+    """A chapter that keeps all rules."""
+    alt = "Two dots on a line, the left one is lower than the right one."
+    figure = {
+        "figure": {"name": "fig-dots", "caption": "Two dots on a line."},
+        "image": {"alt": alt},
+        "code_prompt_show": "Show how the dots are drawn",
     }
-    assert {name: values.get(name, "missing") for name in DEFAULTS} == DEFAULTS
-
-
-def test_no_function_is_longer_than_ten_lines(chapter):
-    for cell in code(chapter):
-        for node in ast.walk(python(cell)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                assert node.end_lineno - node.lineno < 10, f"{node.name}: move it to t2v"
-
-
-def test_what_is_glued_is_not_shown_and_only_once(chapter):
-    keys = []
-    for cell in code(chapter):
-        for node in ast.walk(python(cell)):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "glue":
-                assert "remove-cell" in tags(cell), f"cell {cell.id} glues but is shown"
-                keys += [ast.unparse(node.args[0])]
-    assert len(set(keys)) == len(keys)
-
-
-def test_folded_cells_say_what_is_in_them(chapter):
-    for cell in code(chapter):
-        if tags(cell) & FOLDED:
-            prompt = cell.metadata.get("mystnb", {}).get("code_prompt_show", "")
-            assert len(prompt) > 8 and prompt != "Show code cell source", cell.id
-
-
-def test_every_figure_has_caption_name_and_alternative_text(chapter):
-    for cell in figures(chapter):
-        given = cell.metadata.mystnb
-        assert given.figure.get("name", "").startswith("fig-"), cell.id
-        assert SENTENCE.fullmatch(given.figure.get("caption", "").strip()), f"{cell.id}: caption"
-        alt = given.get("image", {}).get("alt", "").strip()
-        assert SENTENCE.fullmatch(alt) and len(alt) >= 40, f"{cell.id}: alternative text {alt!r}"
-        assert alt != given.figure["caption"].strip(), f"{cell.id}: alt repeats the caption"
-
-
-def test_every_cell_that_draws_is_a_figure(chapter):
-    named = {cell.id for cell in figures(chapter)}
-    for cell in code(chapter):
-        if DRAWS.search(cell.source) and not tags(cell) & UNSEEN:
-            assert cell.id in named, f"cell {cell.id} draws without caption, name, alt"
-
-
-def test_opens_as_every_chapter_does(chapter):
-    texts = prose(chapter)
-    assert re.match(r"(\([\w-]+\)=\s*)?# \S", texts[0])
-    opening = "\n".join(
-        texts[: next(i for i, c in enumerate(chapter.cells) if c.cell_type == "code")]
+    parameters = (
+        'library = "synthetic"\nscale = "laptop"\nseed = 0\n'
+        'device = "auto"\ndata = None\nresults = "results"'
     )
-    for part in ("What you will learn", "What you need", "minutes"):
-        assert part.lower() in opening.lower(), f"the opening lacks {part!r}"
-
-
-def test_closes_with_what_was_shown_and_exercises(chapter):
-    text = "\n".join(prose(chapter))
-    shown, exercises = text.find("What was shown"), text.find("{exercise")
-    assert 0 < shown < exercises, "What was shown comes before the exercises"
-    assert 2 <= len(re.findall(EXERCISE, text)) <= 3
-
-
-def test_every_exercise_has_a_folded_solution_whose_code_runs(chapter):
-    text = "\n".join(prose(chapter))
-    asked = re.findall(EXERCISE + r".*?:label: ([\w-]+)", text, re.DOTALL)
-    opened = re.findall(r"\{solution-start\} ([\w-]+)\n(.*?)```", text, re.DOTALL)
-    assert len(asked) == len(re.findall(EXERCISE, text))
-    assert sorted(asked) == sorted(label for label, _ in opened)
-    assert all(":class: dropdown" in options for _, options in opened)
-    assert text.count("{solution-end}") == len(opened)
-    inside, with_code = False, 0
-    for cell in chapter.cells:
-        if "{solution-start}" in cell.source:
-            inside, has_code = True, False
-        if inside and cell.cell_type == "code":
-            has_code = True
-            assert not tags(cell) & {"skip-execution", "raises-exception"}, cell.id
-        if inside and "{solution-end}" in cell.source:
-            inside, with_code = False, with_code + has_code
-    assert not inside and with_code > 0
-
-
-def test_names_no_place_of_one_machine(chapter):
-    for cell in chapter.cells:
-        assert not re.search(r"(?<![\w.])/(home|work|root|tmp|Users)/", cell.source), cell.id
-
-
-def test_no_directive_is_taken_for_text(chapter):
-    # a fence of backticks is none if its first line holds another; one of tildes is
-    for cell in chapter.cells:
-        if cell.cell_type == "markdown":
-            assert not re.search(r"^```\{[\w-]+\}.*`", cell.source, re.MULTILINE), cell.id
-
-
-def test_labels_are_those_of_one_figure_each():
-    names = [
-        cell.metadata.mystnb.figure.get("name")
-        for path in CHAPTERS
-        for cell in figures(nbformat.read(path, as_version=4))
+    exercises = "## What was shown\n" + "".join(
+        f"\n```{{exercise}}\n:label: ex-{k}\nDraw {k} dots.\n```\n" for k in (1, 2)
+    )
+    start = "```{{solution-start}} ex-{}\n:class: dropdown\n```\n"
+    end = "```{solution-end}\n```"
+    cells = [
+        new_markdown_cell("# Dots\n\nWhat you will learn: dots. What you need: 2 minutes."),
+        new_code_cell("import matplotlib.pyplot as plt"),
+        new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+        new_code_cell('glue("dots", 2)', metadata={"tags": ["remove-cell"]}),
+        new_code_cell("plt.subplots()", metadata={"mystnb": figure, "tags": ["hide-input"]}),
+        new_markdown_cell(exercises),
+        new_markdown_cell(start.format(1)),
+        new_code_cell("1 + 1"),
+        new_markdown_cell(end),
+        new_markdown_cell(f"{start.format(2)}\nNone.\n\n{end}"),
     ]
-    assert len(set(names)) == len(names)
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"
+    return new_notebook(cells=cells)
+
+
+def replaced(place, old, new):
+    def change(cells):
+        assert old in cells[place].source
+        cells[place].source = cells[place].source.replace(old, new)
+
+    return change
+
+
+def labelled(**changes):
+    def change(cells):
+        cells[FIGURE].metadata.mystnb.figure.update(changes)
+
+    return change
+
+
+def described(text):
+    def change(cells):
+        cells[FIGURE].metadata.mystnb.image.alt = text
+
+    return change
+
+
+def appended(source, **metadata):
+    def change(cells):
+        cells.append(new_code_cell(source, id="more", metadata=metadata))
+
+    return change
+
+
+BROKEN = {
+    "invalid notebook": lambda cells: cells[1].update(colour="red"),
+    "cell id used more than once": lambda cells: cells[1].update(id="cell-0"),
+    "execution count": lambda cells: cells[1].update(execution_count=3),
+    "metadata of a run": lambda cells: cells[1].metadata.update(papermill={}),
+    "imports nothing": replaced(IMPORTS, "import matplotlib.pyplot as plt", "plt"),
+    "does more than import": replaced(IMPORTS, "as plt", "as plt\nx = 1"),
+    "belong in the first code cell": appended("import t2v"),
+    "0 cells tagged `parameters`": lambda cells: cells[PARAMETERS].metadata.pop("tags"),
+    "parameter scale is not 'laptop'": replaced(PARAMETERS, "laptop", "paper"),
+    "parameter seed is not 0": replaced(PARAMETERS, "seed = 0\n", ""),
+    "f is too long": appended("def f():\n" + "    1\n" * 10),
+    "glues but is shown": lambda cells: cells[GLUE].metadata.pop("tags"),
+    "is glued twice": replaced(GLUE, 'glue("dots", 2)', 'glue("dots", 2)\nglue("dots", 3)'),
+    "d is glued twice": replaced(GLUE, 'glue("dots", 2)', "c.glue(d=2)\nc.glue(d=3)"),
+    "without a prompt": lambda cells: cells[FIGURE].metadata.mystnb.pop("code_prompt_show"),
+    "begins with fig-": labelled(name="dots"),
+    "caption is not a whole sentence": labelled(caption="dots"),
+    "alternative text is not": described("Two dots."),
+    "repeats the caption": lambda cells: labelled(caption=cells[FIGURE].metadata.mystnb.image.alt)(
+        cells
+    ),
+    "is no figure": appended("plt.show()"),
+    "does not begin with a title": replaced(0, "# Dots", "Dots"),
+    "the opening has no 'minutes'": replaced(0, "minutes", "hours"),
+    "does not come before": replaced(5, "What was shown", "Summary"),
+    "not two or three": replaced(5, "{exercise}", "{note}"),
+    "has no label": replaced(5, ":label: ex-2", ""),
+    "exercises and solutions differ": replaced(5, "ex-2", "ex-3"),
+    "a solution is not folded": replaced(6, ":class: dropdown", ""),
+    "a solution does not end": replaced(9, "{solution-end}", "{note}"),
+    "a solution is not run": lambda cells: cells[SOLUTION].metadata.update(tags=["skip-execution"]),
+    "no solution has code": lambda cells: cells.pop(SOLUTION),
+    "a folder of one machine": replaced(SOLUTION, "1 + 1", '"/home/me"'),
+    "fence it with tildes": replaced(5, "```{exercise}", "```{exercise} of `x`"),
+}
+
+
+def written(notebook, path):
+    nbformat.write(notebook, path)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::nbformat.warnings.DuplicateCellId")
+def test_each_rule_sees_what_breaks_it(problems, tmp_path):
+    assert problems([written(chapter(), tmp_path / "good.ipynb")]) == []
+    for problem, change in BROKEN.items():
+        notebook = chapter()
+        change(notebook.cells)
+        path = tmp_path / "bad.ipynb"
+        path.write_text(json.dumps(notebook))
+        assert any(problem in line for line in problems([path])), problem
+
+
+def test_figures_of_two_chapters_have_different_names(problems, tmp_path):
+    paths = [written(chapter(), tmp_path / f"{name}.ipynb") for name in "ab"]
+    assert problems(paths) == ["a.ipynb, b.ipynb: the name fig-dots is used more than once"]

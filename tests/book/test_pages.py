@@ -8,6 +8,8 @@ import pytest
 import yaml
 from builder.chapters import toc_pages
 from builder.check import SENTENCE
+from builder.pages import with_address
+from jupyter_book.config import get_final_config
 from pybtex.database import parse_file
 
 import t2v
@@ -96,6 +98,16 @@ def test_every_public_name_is_on_the_page_of_the_module():
         assert f"{home}.{name}" in documented or home in documented, name
 
 
+def test_glossary_and_vocabulary_of_contributors_are_one():
+    section = (ROOT / "CONTRIBUTING.md").read_text().split("## One vocabulary")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]+ \|$", section, re.MULTILINE)[1:])
+    glossary = (ROOT / "book" / "glossary.md").read_text()
+    entries = dict(re.findall(r"^(\w.*)\n  (.+)$", glossary, re.MULTILINE))
+    assert set(rows) - set(entries) == {"jobs", "threads"}  # words of the code only
+    for term, entry in entries.items():
+        assert entry.startswith(rows[term]), term
+
+
 def test_every_test_that_the_paper_map_names_exists():
     text = (ROOT / "book" / "paper_map.md").read_text()
     named = re.findall(r"`tests/([\w/]+\.py)(?:::(\w+))?`", text)
@@ -124,15 +136,15 @@ def test_nothing_of_the_book_is_loaded_from_elsewhere():
         assert not re.search(r"(href|src)=\"(https?:)?//", svg.read_text()), svg.name
 
 
-def test_notebooks_are_run_by_the_builder_and_not_by_the_book():
-    assert CONFIG["execute"]["execute_notebooks"] == "off"
-    assert CONFIG["only_build_toc_files"] is True
-
-
-def test_links_to_the_repository_are_not_switched_off_by_our_theme_options():
-    # without it Jupyter Book drops its own options, launch buttons among them, for ours
-    assert "html_theme_options" in CONFIG["sphinx"]["config"]
-    assert CONFIG["sphinx"]["recursive_update"] is True
+def test_pages_get_the_launch_buttons_and_no_cell_is_run_by_sphinx(tmp_path):
+    # the options of the theme that we set must not replace those that Jupyter Book sets
+    path = tmp_path / "_config.yml"
+    path.write_text(yaml.safe_dump(with_address(CONFIG, "https://github.com/a/b")))
+    sphinx, _ = get_final_config(user_yaml=path, cli_config={"latex_individualpages": False})
+    assert sphinx["nb_execution_mode"] == "off"
+    options = sphinx["html_theme_options"]
+    assert options["repository_url"] == "https://github.com/a/b" and options["launch_buttons"]
+    assert CONFIG["sphinx"]["config"]["html_theme_options"].items() <= options.items()
 
 
 @pytest.mark.skipif(not KEPT, reason="no kept tables yet")

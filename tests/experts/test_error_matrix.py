@@ -235,7 +235,7 @@ def smoke():
 
 
 INTERRUPTED = """
-from tests.test_matrix import smoke
+from tests.experts.test_error_matrix import smoke
 from t2v.experts.error_matrix import error_matrix
 error_matrix(*smoke(), jobs=1)
 """

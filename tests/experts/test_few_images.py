@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
-from small import small_probe, small_task
 
 from t2v.errors import InputError
 from t2v.evaluation.agreement import rank_agreement
@@ -20,6 +19,7 @@ from t2v.experts.fine_tuning import fine_tune
 from t2v.experts.linear_classifiers import WEIGHT_DECAY
 from t2v.experts.training import Schedule
 from t2v.head import fit_head
+from tests.small import small_probe, small_task
 
 
 @pytest.fixture(autouse=True)

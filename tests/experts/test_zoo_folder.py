@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from small import small_probe, small_task
 
 from t2v.architectures import SYNTHETIC_WEIGHTS
 from t2v.embedding import domain2vec, task2vec
@@ -12,6 +11,7 @@ from t2v.experts import fine_tuning
 from t2v.experts.expert import Expert, generic_expert
 from t2v.experts.zoo_folder import Zoo, read_expert
 from t2v.probe import load_probe
+from tests.small import small_probe, small_task
 
 
 @pytest.fixture(scope="module")

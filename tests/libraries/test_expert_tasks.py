@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from t2v.errors import InputError
+from t2v.experts.training import Schedule
 from t2v.libraries import load_library
 from t2v.libraries.expert_tasks import SCHEDULES, TRAINING_SIZES, expert_tasks
 from t2v.libraries.photographs import fashion
@@ -50,8 +51,9 @@ def test_unknown_library_is_refused():
         expert_tasks("cub")
 
 
-def test_every_scale_has_a_size_and_a_schedule():
-    assert all(set(scales) == set(TRAINING_SIZES) for scales in SCHEDULES.values())
+def test_experts_of_every_scale_can_be_trained():
+    for schedules in SCHEDULES.values():
+        assert all(Schedule(**schedules[scale]).steps > 0 for scale in TRAINING_SIZES)
 
 
 def rows(labels, **columns):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import scipy.spatial.distance as oracle
@@ -14,29 +12,16 @@ from hypothesis.extra import numpy as npst
 from t2v import distances
 from t2v.distances import asymmetric_parts, distance_matrix, scale_locally, symmetric, taxonomic
 from t2v.errors import InputError
+from tests.fakes import FakeEmbedding
 
 # float64 sums of a few hundred terms of order one
 CLOSE = 1e-12
 
 
-@dataclasses.dataclass
-class Embedded:
-    """What `distances` asks of an embedding."""
-
-    fisher: np.ndarray
-    trivial: np.ndarray
-    layers: dict
-    name: str = "task"
-    lineage: tuple = ()
-    spec: dict = dataclasses.field(default_factory=lambda: {"probe": "resnet18"})
-
-
 def embedded(fisher, **changes):
-    fisher = np.asarray(fisher, dtype=float)
     half = len(fisher) // 2
-    layers = {"conv1": slice(0, half), "conv2": slice(half, len(fisher))}
     trivial = np.concatenate([np.full(half, 2.0), np.full(len(fisher) - half, 3.0)])
-    return dataclasses.replace(Embedded(fisher, trivial, layers), **changes)
+    return FakeEmbedding(fisher, **{"trivial": trivial} | changes)
 
 
 def naive_symmetric(a, b):

@@ -1,6 +1,6 @@
 """MODEL2VEC: its distance and gradient against definitions, and what it learns where known."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,28 +14,15 @@ from t2v.errors import InputError
 from t2v.evaluation import relative_increases
 from t2v.model2vec import LearntModels, Model2Vec
 from t2v.selection import MetaTask, Nearest, TaskBlind, leave_one_out
+from tests.fakes import FakeEmbedding
 
 FILTERS = 60
 
 
-@dataclass(frozen=True, eq=False)
-class Fake:
-    """As much of an embedding as is asked for; two layers of very different size."""
-
-    fisher: np.ndarray
-    name: str = ""
-    lineage: tuple = ()
-    spec: dict = field(default_factory=dict)
-
-    @property
-    def layers(self):
-        return {"first": slice(0, 20), "second": slice(20, len(self.fisher))}
-
-    @property
-    def trivial(self):
-        return np.concatenate(
-            [np.full(s.stop - s.start, self.fisher[s].mean()) for s in self.layers.values()]
-        )
+def fake(fisher):
+    """Two layers of different size."""
+    layers = {"first": slice(0, 20), "second": slice(20, len(fisher))}
+    return FakeEmbedding(fisher, layers=layers)
 
 
 def planted(seed=0, *, quality=1.0, near=0.5, tasks=20, experts=8, black_boxes=0):
@@ -50,7 +37,7 @@ def planted(seed=0, *, quality=1.0, near=0.5, tasks=20, experts=8, black_boxes=0
     size = np.where(np.arange(FILTERS) < 20, 1e-3, 10.0)
 
     def of(group):
-        return Fake(size * (centres[group] + 0.5 * rng.gamma(0.7, size=FILTERS)))
+        return fake(size * (centres[group] + 0.5 * rng.gamma(0.7, size=FILTERS)))
 
     groups, expert_groups = np.arange(tasks) % 3, np.arange(experts) % 3
     badness = rng.permutation(experts) / experts
@@ -267,8 +254,8 @@ def test_the_same_input_gives_the_same_models_and_a_common_scale_changes_no_rank
     np.testing.assert_array_equal(first.models, again.models)
     small = replace(
         meta,
-        tasks=[Fake(1e-9 * e.fisher) for e in meta.tasks],
-        experts=[Fake(1e-9 * e.fisher) for e in meta.experts],
+        tasks=[fake(1e-9 * e.fisher) for e in meta.tasks],
+        experts=[fake(1e-9 * e.fisher) for e in meta.experts],
     )
     for task, tiny in zip(meta.tasks, small.tasks, strict=True):
         np.testing.assert_array_equal(fitted(small).rank(tiny), first.rank(task))

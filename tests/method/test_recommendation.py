@@ -3,7 +3,6 @@
 import json
 import re
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,17 +14,13 @@ from t2v.errors import FileError, InputError
 from t2v.meta_task import MetaTask
 from t2v.recommendation import STRATEGIES, recommend
 from t2v.selection import BruteForce, Nearest, TaskBlind
+from tests.fakes import FakeEmbedding
 
 F = 40
 
 
 def embedding(name, fisher):
-    fisher = np.asarray(fisher, dtype=float)
-    layers = {"conv": slice(0, len(fisher))}
-    trivial = np.full(len(fisher), fisher.mean())
-    return SimpleNamespace(
-        name=name, fisher=fisher, trivial=trivial, layers=layers, spec={"probe": "p"}, lineage=()
-    )
+    return FakeEmbedding(fisher, name)
 
 
 def zoo(count=4, seed=0):

@@ -1,6 +1,6 @@
 """Strategies of selection: what they may see, what they pick, and the paper's own table."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,33 +24,22 @@ from t2v.selection import (
     ranked,
     selection_table,
 )
+from tests.fakes import FakeEmbedding
 
 PAPER = Path(__file__).resolve().parents[2] / "book" / "paper"
 
 
-@dataclass(frozen=True, eq=False)
-class Fake:
-    """As much of an embedding as a distance asks for."""
-
-    fisher: np.ndarray
-    name: str = ""
-    lineage: tuple = ()
-    spec: dict = field(default_factory=dict)
-
-    @property
-    def trivial(self):
-        return np.full_like(self.fisher, self.fisher.mean())
-
-    @property
-    def layers(self):
-        return {"first": slice(0, 3), "second": slice(3, len(self.fisher))}
+def fake(fisher):
+    """Two layers of different size, and a trivial embedding that is the same in both."""
+    layers = {"first": slice(0, 3), "second": slice(3, len(fisher))}
+    return FakeEmbedding(fisher, layers=layers, trivial=np.full(len(fisher), np.mean(fisher)))
 
 
 def random_meta(seed=0, tasks=9, experts=5, filters=12, black_boxes=0, ineligible=0.2):
     rng = np.random.default_rng(seed)
 
     def embeddings(count):
-        return [Fake(rng.gamma(0.7, size=filters)) for _ in range(count)]
+        return [fake(rng.gamma(0.7, size=filters)) for _ in range(count)]
 
     eligible = rng.random((tasks, experts)) > ineligible
     eligible[np.arange(tasks), rng.integers(0, experts - black_boxes, tasks)] = True
@@ -193,8 +182,8 @@ def test_nearest_is_the_definition_and_does_not_care_for_a_common_scale():
         assert list(Nearest(prior=prior).select(meta.query(t))) == expected
         scaled = replace(
             meta.query(t),
-            target=Fake(1e-12 * meta.tasks[t].fisher),
-            others=replace(meta, experts=[Fake(1e-12 * e.fisher) for e in meta.experts]),
+            target=fake(1e-12 * meta.tasks[t].fisher),
+            others=replace(meta, experts=[fake(1e-12 * e.fisher) for e in meta.experts]),
         )
         assert list(Nearest(prior=prior).select(scaled)) == expected
 
@@ -260,7 +249,7 @@ def test_ties_keep_their_order_and_the_ineligible_are_left_out():
 
 
 def test_a_meta_task_of_a_matrix_takes_the_generic_expert_out():
-    one, two, target = (Fake(np.arange(1.0, 7) + i) for i in range(3))
+    one, two, target = (fake(np.arange(1.0, 7) + i) for i in range(3))
     matrix = ErrorMatrix(
         ("a", "b"),
         ("x", "generic", "y"),
