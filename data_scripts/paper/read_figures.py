@@ -21,6 +21,7 @@ import pandas as pd
 
 from data_scripts.paper import pdf as paper_pdf
 from data_scripts.paper.pdf import Matrix
+from t2v._run.files import sha256_of
 from t2v.book import tables
 from t2v.errors import FileError
 
@@ -273,7 +274,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise FileError(
                 f"{given.pdf}: not found; get it from https://arxiv.org/abs/1902.03545v1"
             )
-        if tables.sha256(given.pdf) != SHA256:
+        if sha256_of(given.pdf) != SHA256:
             print("another file than the one first read (sha256 differs); its numbers decide")
         sizes = pd.read_csv(given.kept / "inat_cub_test_sizes.csv")
         made = read(given.pdf, sizes)

@@ -16,6 +16,8 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from t2v._run.files import replacing
+
 ROOT = Path(__file__).resolve().parents[2]
 INDEX_SUFFIXES = (".csv", ".json", ".txt")  # hashed by content; pictures by path and size
 
@@ -314,7 +316,6 @@ def _write_times(run: Run, todo: list[Path]) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes to a temporary name beside the file, then takes its place."""
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
+    """Write a text file, whole or not at all."""
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8")

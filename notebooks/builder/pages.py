@@ -26,6 +26,7 @@ from builder.chapters import (
     write_whole,
 )
 from builder.check import faults
+from t2v._run.files import replacing
 from t2v.libraries import PHOTOGRAPHS
 
 
@@ -177,9 +178,8 @@ def fetch(root: Path, mirror: Path) -> None:
         kept = root / "data" / "weights" / path.name
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
-            draft = kept.with_name(f".{path.name}.part")
-            shutil.copy(path, draft)
-            os.replace(draft, kept)
+            with replacing(kept) as draft:
+                shutil.copyfile(path, draft)
 
 
 def keep(run: Run, chapter: Path) -> Path:

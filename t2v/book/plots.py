@@ -7,7 +7,6 @@ which the book also lays under them in dark mode.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from matplotlib.figure import Figure
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
+from t2v._run.files import replacing
 from t2v.errors import FileError, InputError
 
 PAGE_WIDTH = 7.2  # inches
@@ -376,12 +376,8 @@ def save(figure: Figure, path: str | Path) -> None:
         raise FileError(f"{path}: a figure is written as .png, .svg or .pdf")
     if not path.parent.is_dir():
         raise FileError(f"{path}: its folder does not exist")
-    draft = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
+    with replacing(path) as draft:
         figure.savefig(draft)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _group_bar(ax: Axes, level: Sequence[str], styles: Mapping[str, tuple[str, str]]) -> None:

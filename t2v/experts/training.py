@@ -125,7 +125,7 @@ class Training:
         return images.contiguous(memory_format=torch.channels_last), labels
 
     def finish(self) -> tuple[Probe, Head]:
-        """Returns the trained network, in eval mode and without its head, and the head.
+        """The trained network, in eval mode and without its head, and the head.
 
         Raises:
             InputError: naming the task, if a weight is not finite.
