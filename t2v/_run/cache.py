@@ -149,19 +149,24 @@ def _imports(name: str, source: str) -> Iterator[str]:
         ImportError: for an import whose module cannot be read off.
     """
     for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        names = {alias.name for alias in node.names}
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith("t2v."))
-        elif isinstance(node, ast.ImportFrom):
-            if node.level or node.module is None:
-                raise ImportError(f"{name}: relative import; t2v imports by full names")
-            if not f"{node.module}.".startswith("t2v."):
-                continue
-            modules, names = _modules_in(node.module), {alias.name for alias in node.names}
+            yield from (imported for imported in names if imported.startswith("t2v."))
+            lazy = "t2v" in names  # names of t2v itself are loaded on first use, from anywhere
+        elif node.level or node.module is None:
+            raise ImportError(f"{name}: relative import; t2v imports by full names")
+        elif f"{node.module}.".startswith("t2v."):
+            modules = _modules_in(node.module)
             yield from (f"{node.module}.{submodule}" for submodule in names & modules)
+            lazy = node.module == "t2v" and not names <= modules
             if node.module != "t2v":
                 yield node.module
-            elif not names <= modules:
-                raise ImportError(f"{name}: from t2v import a module, or a name from its module")
+        else:
+            lazy = False
+        if lazy and name.startswith("t2v."):
+            raise ImportError(f"{name}: import a module of t2v, or a name from its module")
 
 
 @cache

@@ -1,8 +1,8 @@
 """The error matrix: a linear classifier for every task on every expert's features.
 
-Two kinds of items are computed in parallel: an expert's features of one set of images, and the
-classifiers of a task on all experts whose cells are missing. The calling process writes the results,
-features as `.npy` and cells to SQLite, so a killed run loses only the items in progress.
+Two kinds of items are computed in parallel: an expert's features of one set of images, and a task's
+classifiers on all experts whose cells are missing. The calling process writes the results, features
+as `.npy` and cells to SQLite, so a killed run loses only the items in progress.
 """
 
 from __future__ import annotations
