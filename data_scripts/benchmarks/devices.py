@@ -1,6 +1,6 @@
 """Embeddings on the CPU and on a GPU: differences and times.
 
-    python -m data_scripts.benchmarks.devices [--library phylogeny] [--scale laptop] [--out FILE.csv]
+    python -m data_scripts.benchmarks.devices --library phylogeny --scale laptop --out FILE.csv
 
 The CPU embeds one task on each core. The cache is empty.
 """
@@ -73,7 +73,8 @@ def main() -> None:
             pd.DataFrame(rows),
             arguments.out,
             columns=COLUMNS,
-            limits=f"One machine; the probe synthetic, {arguments.library} at {arguments.scale}, float32.",
+            limits=f"One machine; the probe synthetic, {arguments.library} at {arguments.scale}, "
+            "float32.",
             seed=0,
             seconds=time.perf_counter() - started,
             device=device_name(torch.device("cuda")),

@@ -61,7 +61,7 @@ def main() -> None:
         {
             "unit": unit,
             "operations": round(values["operations"][unit] / 1e9, 1),
-            "seconds": float(f"{found['seconds'][unit]:.3g}"),
+            "seconds": float(f"{values['seconds'][unit]:.3g}"),
             "speed": round(values["speed"][unit] / 1e9),
         }
         for unit in values["work"]

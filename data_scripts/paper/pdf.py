@@ -284,7 +284,7 @@ def taxonomic_curves(page: Any) -> pd.DataFrame:
 
 
 def norms_and_errors(page: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Fig. 2, right, in drawing order: L1 norm (in units of 1, not 1e8) and error (%) of 50 dots."""
+    """Fig. 2, right, in drawing order: L1 norm (in units of 1) and error (%) of 50 dots."""
     paths = drawings(page)
     to_norm, to_error = axes(
         paths, (425, 95, 525, 195), [0.4, 0.6, 0.8], [60, 50, 40, 30, 20, 10, 0]

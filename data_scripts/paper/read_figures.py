@@ -276,9 +276,7 @@ def main(arguments: list[str] | None = None) -> int:
                 f"{options.pdf}: not found; get it from https://arxiv.org/abs/1902.03545v1"
             )
         if sha256_of(options.pdf) != SHA256:
-            print(
-                "sha256 differs from that of the original file; the numbers are compared all the same"
-            )
+            print("sha256 is not that of the original file; the numbers are compared all the same")
         sizes = pd.read_csv(options.kept / "inat_cub_test_sizes.csv")
         made = read(options.pdf, sizes)
         agree = True

@@ -27,7 +27,7 @@ _IGNORED = ("t2v._run", "t2v.errors")
 
 
 def folder(*parts: str) -> Path:
-    """Absolute path of a folder in the cache, `T2V_CACHE` (default `.cache/t2v`); made if needed."""
+    """Path of a folder in the cache, `T2V_CACHE` (default `.cache/t2v`); made if needed."""
     path = Path(os.environ.get("T2V_CACHE", Path(".cache") / "t2v"), *parts).resolve()
     path.mkdir(parents=True, exist_ok=True)
     return path
@@ -123,7 +123,7 @@ def _memorised(work: Callable[..., Any]) -> Any:
 
 
 def _sources(module: str) -> dict[str, str]:
-    """Sources, by name, of a module and of the modules of `t2v` that it imports, directly or not."""
+    """Sources by name of a module and of the modules of `t2v` that it imports, directly or not."""
     sources: dict[str, str] = {}
     todo = [module]
     while todo:

@@ -109,8 +109,8 @@ def read(path: str | Path) -> pd.DataFrame:
     checksum = hashlib.sha256(content).hexdigest()
     if checksum != note["sha256"]:
         raise FileError(
-            f"{path}: sha256 {checksum[:12]}… is not the {note['sha256'][:12]}… of its sidecar: the "
-            f"table was changed by hand or half written; make it again: {note['command']}"
+            f"{path}: sha256 {checksum[:12]}… is not the {note['sha256'][:12]}… of its sidecar: "
+            f"the table was changed by hand or half written; make it again: {note['command']}"
         )
     frame = pd.read_csv(path)
     frame.attrs["provenance"] = note

@@ -46,6 +46,7 @@ def package(tmp_path, monkeypatch):
 def forget():
     cache.code_version.cache_clear()
     cache._modules_in.cache_clear()
+    sys.modules.pop("t2v.room", None)  # looking for a module imports the package that it is in
 
 
 CHAIN = {
