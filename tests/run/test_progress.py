@@ -19,10 +19,6 @@ def test_a_bar_is_shown_on_stderr_on_a_terminal_if_asked_for(monkeypatch, capsys
 
     monkeypatch.setattr(progress, "Console", console)
     assert list(progress.bar(iter("abc"), "letters", 3, wanted)) == ["a", "b", "c"]
-    with progress.progress_bar("steps", 10, wanted, done=5) as advance:
-        advance(5)
-    assert (
-        ("letters" in output.getvalue()) == ("steps" in output.getvalue()) == (terminal and wanted)
-    )
+    assert ("letters" in output.getvalue()) == (terminal and wanted)
     assert ("100%" in output.getvalue()) == (terminal and wanted)
     assert capsys.readouterr() == ("", "")
