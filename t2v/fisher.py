@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from t2v._numerics.gradient_norms import RowNorms, kept_bytes, shared_row_norms
+from t2v._numerics.gradient_norms import RowNorms, cached_bytes, shared_row_norms
 from t2v._numerics.precision import full_precision
 from t2v.errors import InputError
 
@@ -359,7 +359,7 @@ def _batch_size(
     bytes_each = sum(t.untyped_storage().nbytes() for t in kept.values())
     # gradients of the widest layers live beside the activations for a moment
     bytes_each += 2 * max((t.untyped_storage().nbytes() for t in kept.values()), default=0)
-    bytes_each += sum(kept_bytes(m, a, *shape[-2:], uses) for m, a, shape in shapes)
+    bytes_each += sum(cached_bytes(m, a, *shape[-2:], uses) for m, a, shape in shapes)
     budget = CPU_BUDGET
     if image.is_cuda:
         budget = GPU_SHARE * torch.cuda.get_device_properties(image.device).total_memory

@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-from t2v._numerics.newton_logistic import TOLERANCE, Problems, set_up
+from t2v._numerics.newton_logistic import TOLERANCE, Problems, standardise
 from t2v.errors import InputError
 
 SIZE = 2.0  # of every head, per class; chosen on world 0, see the chapter on distances
@@ -81,12 +81,12 @@ def fit_head(
     if weight_decay != "auto" and not float(weight_decay) > 0:
         raise InputError(f"task {name!r}: weight_decay must be positive; got {weight_decay}")
     decay = START if weight_decay == "auto" else float(weight_decay)
-    problem, axes = set_up(x[None], y, num_classes, decay)
+    problem, basis = standardise(x[None], y, num_classes, decay)
     if weight_decay == "auto":
         problem, solution, gradient_norm = _of_size(problem, SIZE * (num_classes - 1) ** 0.5)
     else:
         solution, gradient_norm = problem.solve()
-    weight, bias = axes.back(solution)
+    weight, bias = basis.to_features(solution)
     return Head(weight[0].float(), bias[0].float(), float(gradient_norm), problem.weight_decay)
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from t2v._run.parallel import bar
+from t2v._run.progress import bar
 from t2v.errors import FileError, InputError
 
 PIXEL_LIMIT = 50_000_000

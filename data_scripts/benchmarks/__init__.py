@@ -1,1 +1,1 @@
-"""Time and memory, run by hand."""
+"""Benchmarks of time and memory, run by hand."""

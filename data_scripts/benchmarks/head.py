@@ -1,9 +1,10 @@
-"""Time to fit the head of a task: ours, against scikit-learn on the same objective.
+"""Time to fit the head of a task, compared with scikit-learn on the same objective.
 
-Features are the embedded probe's, of the tasks of the synthetic library with most images of each
-source. With the weight decay given, one fit each; for a head of the size all heads have, the search
-for the weight decay: by scikit-learn as one would write it, with Brent's method.
-Run: `python data_scripts/benchmarks/head.py`
+Features are those of the probe `synthetic`, for the largest task of each part of the synthetic
+library. Two times are measured: of one fit with a given weight decay, and of the search for the
+weight decay that gives the head's fixed weight norm (with scikit-learn, by Brent's method).
+
+    python -m data_scripts.benchmarks.head
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ from t2v.head import SIZE
 
 
 def by_sklearn(z: np.ndarray, y: np.ndarray, decay: float, solver: str) -> np.ndarray:
-    """Weights `[K, D]`, or of two classes `[1, D]`, their difference: half the penalty."""
+    """Weights `[K, D]`; of two classes their difference `[1, D]`, with half the penalty.
+
+    Args:
+        z: standardised features `[N, D]`.
+        y: labels `[N]`.
+        decay: weight decay λ.
+        solver: solver of scikit-learn.
+    """
     two = y.max() == 1
     share = 1 / ((y.max() + 1) * np.bincount(y)[y])
     model = LogisticRegression(C=(2 if two else 1) / decay, solver=solver, tol=1e-6, max_iter=3000)
@@ -31,7 +39,7 @@ def by_sklearn(z: np.ndarray, y: np.ndarray, decay: float, solver: str) -> np.nd
 
 
 def search(z: np.ndarray, y: np.ndarray, solver: str) -> float:
-    """Weight decay of the head whose weights have the usual size."""
+    """Weight decay of the head with the fixed weight norm; arguments as in `by_sklearn`."""
     size = SIZE * y.max() ** 0.5 * (2**0.5 if y.max() == 1 else 1)
 
     def excess(log_decay: float) -> float:
@@ -41,30 +49,30 @@ def search(z: np.ndarray, y: np.ndarray, solver: str) -> float:
     return float(np.exp(brentq(excess, np.log(1e-5), np.log(1e2), xtol=1e-3)))
 
 
-def cpu_seconds(work: Callable[..., Any], *given: Any, **options: Any) -> tuple[float, Any]:
-    """Of the second call, and what it gave: the first one warms up."""
-    work(*given, **options)
+def cpu_seconds(function: Callable[..., Any], *values: Any, **options: Any) -> tuple[float, Any]:
+    """Processor time and result of a second call, after a first one as a warm-up."""
+    function(*values, **options)
     start = time.process_time()
-    found = work(*given, **options)
-    return time.process_time() - start, found
+    result = function(*values, **options)
+    return time.process_time() - start, result
 
 
 def main() -> None:
     """Print a line per task and solver."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scale", default="laptop")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     probe = load_probe("synthetic")
-    tasks = load_library("synthetic", given.scale).tasks
-    sources: dict[str, list[Task]] = {}
+    tasks = load_library("synthetic", arguments.scale).tasks
+    parts: dict[str, list[Task]] = {}
     for task in tasks:
-        source = "aviary" if task.name.startswith("aviary") else task.lineage[0]
-        sources.setdefault(source, []).append(task)
+        part = "aviary" if task.name.startswith("aviary") else task.lineage[0]
+        parts.setdefault(part, []).append(task)
     print(
         "task                 images classes  solver            given, s  ratio  search, s  ratio"
     )
-    for members in sources.values():
+    for members in parts.values():
         task = max(members, key=lambda task: len(task.train)).train
         x, y = probe.features(task.images), task.labels
         head_seconds, head = cpu_seconds(fit_head, x, y)

@@ -1,8 +1,10 @@
-"""What each unit of chapter 10 costs on a machine: the chapter's own cells, run on it.
+"""Cost of each unit of work of chapter 10 on a machine.
 
     python -m data_scripts.benchmarks.unit_costs --out book/results/benchmarks/unit-costs-cuda.csv
 
-Of the book nothing need be installed, only the module with its plots (`t2v[plots]`).
+The code cells of the chapter are executed as they are, up to the one that measures: the table must
+have the costs of exactly the code that the chapter shows, on machines where the tools of the book
+(Jupyter, papermill) are not installed. Needs `t2v[plots]`.
 """
 
 from __future__ import annotations
@@ -22,60 +24,60 @@ from t2v.book import tables
 from t2v.book.provenance import device_name
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "10_papers_size.ipynb"
-LAST = "10-07-unit-costs"  # the cell that measures
+MEASURING_CELL = "10-07-unit-costs"
 COLUMNS = {
     "unit": {"unit": "", "meaning": "kind of work; per image, or per cell"},
     "operations": {"unit": "10^9", "meaning": "arithmetic operations, counted"},
-    "seconds": {"unit": "s", "meaning": "of one core, or of the GPU, best of three runs"},
-    "speed": {"unit": "10^9/s", "meaning": "the one over the other"},
+    "seconds": {"unit": "s", "meaning": "time on one core or on the GPU, best of three runs"},
+    "speed": {"unit": "10^9/s", "meaning": "operations per second"},
 }
 
 
 def measured(device: str) -> dict[str, Any]:
-    """What the chapter's cells have found when they have measured."""
-    book = ModuleType("myst_nb")
-    book.glue = None  # nothing is shown here
-    sys.modules["myst_nb"] = book
+    """Names and values of the chapter after its measuring cell."""
+    myst_nb = ModuleType("myst_nb")
+    myst_nb.glue = None  # imported by the cells, used only after the measurement
+    sys.modules["myst_nb"] = myst_nb
     names: dict[str, Any] = {}
     for cell in json.loads(NOTEBOOK.read_text())["cells"]:
         if cell["cell_type"] == "code":
             exec("".join(cell["source"]), names)
             if "parameters" in cell["metadata"].get("tags", ()):
                 names |= {"scale": "paper", "device": device}
-        if cell["id"] == LAST:
+        if cell["id"] == MEASURING_CELL:
             return names
-    raise SystemExit(f"{NOTEBOOK}: no cell {LAST}")
+    raise SystemExit(f"{NOTEBOOK}: no cell {MEASURING_CELL}")
 
 
 def main() -> None:
-    """Print the table, and write it if asked."""
+    """Print the table, and write it if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda", choices=("cpu", "cuda"))
-    parser.add_argument("--out", help="a .csv; its sidecar goes beside it")
-    given = parser.parse_args()
+    parser.add_argument("--out", help="table to write (.csv)")
+    arguments = parser.parse_args()
     started = time.perf_counter()
-    found = measured(given.device)
+    values = measured(arguments.device)
     frame = pd.DataFrame(
         {
             "unit": unit,
-            "operations": round(found["operations"][unit] / 1e9, 1),
-            "seconds": float(f"{found['seconds'][unit]:.3g}"),
-            "speed": round(found["speed"][unit] / 1e9),
+            "operations": round(values["operations"][unit] / 1e9, 1),
+            "seconds": float(f"{values['seconds'][unit]:.3g}"),
+            "speed": round(values["speed"][unit] / 1e9),
         }
-        for unit in found["work"]
+        for unit in values["work"]
     )
     print(frame.to_string(index=False))
-    if given.out:
+    if arguments.out:
         tables.write(
             frame,
-            given.out,
+            arguments.out,
             columns=COLUMNS,
             limits="One machine, small batches, untrained weights. The counter does not see the "
             "eigenvectors of a cell. On a GPU the convolutions of forward and training step in "
             "TF32, torch's default, of the embedding in full single precision.",
             seed=0,
             seconds=round(time.perf_counter() - started, 1),
-            device=device_name(torch.device(given.device)),
+            device=device_name(torch.device(arguments.device)),
         )
 
 

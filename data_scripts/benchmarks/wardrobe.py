@@ -1,9 +1,9 @@
 """Garments drawn per second, and milliseconds per image of the probe `synthetic`.
 
-    python data_scripts/benchmarks/wardrobe.py
+    python -m data_scripts.benchmarks.wardrobe
 
-Beside the rate by the clock stands the one by processor time, which other programs on the machine
-do not change: two cores to itself.
+Two rates are printed: by wall time, and by processor time for two free cores, which does not depend
+on other programs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from t2v.pretrained.synthetic_net import SyntheticNet
 
 
 def timed(work: Callable, images: int, repeats: int) -> tuple[float, float]:
-    """Least seconds per image, by the clock and by the processor."""
+    """Smallest wall time and processor time per image, in seconds.
+
+    Args:
+        work: function to time.
+        images: number of images that it handles.
+        repeats: number of calls.
+    """
     wall, busy = [], []
     for _ in range(repeats):
         start, ran = time.perf_counter(), time.process_time()

@@ -1,7 +1,9 @@
-"""Images per second of the procedural world, for each body plan: python data_scripts/benchmarks/world.py.
+"""Images per second of the procedural world, for each body plan.
 
-One thread per core, 48 px, allocations left to the system's allocator. Beside the rate by the clock
-stands the one by processor time, which a busy machine does not change: two cores to itself.
+    python -m data_scripts.benchmarks.world
+
+One thread per core, 48 px, the system's own allocator. Two rates are printed: by wall time, and by
+processor time for two free cores, which does not depend on other programs.
 """
 
 from __future__ import annotations

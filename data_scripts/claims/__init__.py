@@ -1,1 +1,1 @@
-"""Claims of the paper, measured on worlds of given seeds."""
+"""The paper's claims, measured on worlds of given seeds."""

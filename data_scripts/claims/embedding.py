@@ -1,10 +1,10 @@
-"""What the paper claims of its embedding, measured on synthetic worlds of given seeds.
+"""The paper's claims about the embedding, measured on drawn worlds of given seeds.
 
     python -m data_scripts.claims.embedding --seeds 100 101 102 103 104 --out FILE.csv
 
-writes one row per seed and claim, each with the level that must hold, as soon as a seed is done; a
-seed that is in the file already is not run again. The chapters on Figs. 1 and 2 show the means over
-seeds with their intervals.
+The table has one row per seed and claim, with the level that the claim must reach. It is written
+after every seed; seeds that it has already are not run again. The chapters on Figs. 1 and 2 show
+the means over seeds with their intervals.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from t2v.evaluation import same_group_rate as same_group
 from t2v.many_tasks import embed_tasks, held_out_errors
 from t2v.probe import Probe
 
-# claim: (what must hold, in words; the level its mean over seeds must reach)
+# claim: its statement, and the level that its mean over seeds must reach
 CLAIMS = {
     "phylogeny_same_class": ("nearest order is of the same class", 0.70),
     "aviary_same_class": ("nearest phylogeny order is of the birds' class", 0.80),
@@ -38,32 +38,39 @@ CLAIMS = {
 def measure(
     seed: int, scale: str, probe: Probe, priors: list[float]
 ) -> Iterator[tuple[str, float, float]]:
-    """Each claim, the prior of the distance, and its value in the world of one seed."""
-    parts, errors = {}, {}
+    """Claim, prior of the distance, and value in the world of one seed.
+
+    Args:
+        seed: seed of the world.
+        scale: scale of its libraries.
+        probe: probe of the embeddings.
+        priors: priors of the distance to measure with.
+    """
+    embeddings, errors = {}, {}
     for name in ("phylogeny", "aviary", "wardrobe"):
         library = load_library(name, scale, seed)
-        parts[name] = embed_tasks(library.tasks, probe, progress=True)
+        embeddings[name] = embed_tasks(library.tasks, probe, progress=True)
         if name != "aviary":
             errors[name] = held_out_errors(library.tasks, probe)
-    orders, birds, attributes = (parts[n] for n in ("phylogeny", "aviary", "wardrobe"))
-    groups = {name: [e.group for e in part] for name, part in parts.items()}
+    orders, birds, attributes = (embeddings[n] for n in ("phylogeny", "aviary", "wardrobe"))
+    groups = {name: [e.group for e in part] for name, part in embeddings.items()}
 
     for prior in priors:
         of_orders = distance_matrix(orders, prior=prior)
         yield "phylogeny_same_class", prior, same_group(of_orders, groups["phylogeny"]).rate
         of_birds = distance_matrix(birds, orders, prior=prior)
-        found = same_group(of_birds, groups["aviary"], groups["phylogeny"])
-        yield "aviary_same_class", prior, found.rate
-        found = same_group(distance_matrix(attributes, prior=prior), groups["wardrobe"])
-        yield "wardrobe_times_chance", prior, found.rate / found.chance
+        rate = same_group(of_birds, groups["aviary"], groups["phylogeny"])
+        yield "aviary_same_class", prior, rate.rate
+        rate = same_group(distance_matrix(attributes, prior=prior), groups["wardrobe"])
+        yield "wardrobe_times_chance", prior, rate.rate / rate.chance
         for name in ("phylogeny", "wardrobe"):
-            norms = [e.norm for e in parts[name]]
+            norms = [e.norm for e in embeddings[name]]
             correlation = evaluation.spearman_interval(norms, errors[name]).value
             yield f"{name}_norm_error", prior, correlation
 
 
 def main() -> None:
-    """Measure, print and keep."""
+    """Measure the claims, print them, and write them if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[100, 101, 102, 103, 104])
     parser.add_argument("--scale", default="laptop")
@@ -87,36 +94,43 @@ def main() -> None:
         seconds += time.time() - started
         if arguments.out:
             rows = pd.concat(frames, ignore_index=True)
-            keep(rows, arguments.out, seconds, made)
-    told(pd.concat(frames, ignore_index=True))
+            write(rows, arguments.out, seconds, made)
+    print_means(pd.concat(frames, ignore_index=True))
 
 
-def told(frame: pd.DataFrame) -> None:
-    """Prints the mean of each claim over seeds, with Student's interval."""
+def print_means(frame: pd.DataFrame) -> None:
+    """Print the mean of each claim over seeds, with Student's interval."""
     if frame.seed.nunique() < 2:
         return
     for (claim, prior), part in frame.groupby(["claim", "prior"], sort=False):
-        mean, (words, level) = evaluation.mean_interval(part.value), CLAIMS[claim]
+        mean, (statement, level) = evaluation.mean_interval(part.value), CLAIMS[claim]
         print(
-            f"{words}, prior {prior:g}: {mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}], "
+            f"{statement}, prior {prior:g}: {mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}], "
             f"level {level}"
         )
 
 
-def keep(frame: pd.DataFrame, path: Path, seconds: float, made: Mapping[str, str]) -> None:
-    """Writes the rows of all seeds so far."""
+def write(frame: pd.DataFrame, path: Path, seconds: float, made: Mapping[str, str]) -> None:
+    """Write the rows of all seeds so far.
+
+    Args:
+        frame: one row per seed, claim and prior.
+        path: path of the table.
+        seconds: computing time of all rows.
+        made: further entries of the sidecar.
+    """
     tables.write(
         frame,
         path,
         columns={
-            "seed": {"unit": "", "meaning": "of the world"},
+            "seed": {"unit": "", "meaning": "seed of the world"},
             "claim": {
                 "unit": "",
                 "meaning": "; ".join(f"{k}: {v[0]}" for k, v in CLAIMS.items()),
             },
-            "value": {"unit": "share, ratio or rank correlation", "meaning": "measured"},
-            "level": {"unit": "as value", "meaning": "what the mean over seeds must reach"},
-            "prior": {"unit": "layer means", "meaning": "of the distance; norms have none"},
+            "value": {"unit": "share, ratio or rank correlation", "meaning": "measured value"},
+            "level": {"unit": "as value", "meaning": "level that the mean over seeds must reach"},
+            "prior": {"unit": "layer means", "meaning": "prior of the distance; no part of norms"},
         },
         limits="synthetic worlds; the probe was trained on worlds of other seeds",
         seed=sorted({int(seed) for seed in frame.seed}),

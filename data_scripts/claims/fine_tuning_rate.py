@@ -1,10 +1,10 @@
-"""The learning rate of the chapters that fine-tune, chosen on a world that they do not show.
+"""Choice of the learning rate of fine-tuning, on a world that no chapter shows.
 
     python -m data_scripts.claims.fine_tuning_rate --out FILE.csv
 
-fine-tunes the generic network on few images of the four largest tasks of that world, chosen by the
-rule of chapter 14, at several rates, all for the same number of steps, and writes the mean error
-relative to that of the first rate. No expert plays a part.
+The generic network is fine-tuned on few images of the four largest tasks of that world (the rule of
+chapter 14), at several rates and for the same number of steps. The table has the mean errors
+relative to that of the first rate. No expert is used.
 """
 
 from __future__ import annotations
@@ -30,22 +30,31 @@ STEPS = {"smoke": 2, "laptop": 20, "paper": 240}
 COLUMNS = {
     "rate": ("", "learning rate of SGD"),
     "error": ("share", "class-balanced test error, mean of tasks, numbers of images and draws"),
-    "ratio": ("ratio", "of the mean error to that with the smallest rate, mean over draws"),
-    "low": ("ratio", "of its 95% interval over draws"),
-    "high": ("ratio", "of the same"),
+    "ratio": ("ratio", "mean error over that with the smallest rate, mean over draws"),
+    "low": ("ratio", "lower end of its 95% interval over draws"),
+    "high": ("ratio", "upper end of its 95% interval over draws"),
 }
 
 
 def measure(seed: int, scale: str, probe: Probe, draws: int) -> pd.DataFrame:
-    """A row for each rate."""
-    four = largest_tasks(load_library("synthetic", scale, seed).tasks)
-    parts = [fewer(task, n, seed + r) for r in range(draws) for task in four for n in COUNTS[scale]]
+    """One row for each rate.
+
+    Args:
+        seed: seed of the world.
+        scale: scale of the library.
+        probe: the generic network.
+        draws: number of draws of training images.
+    """
+    largest = largest_tasks(load_library("synthetic", scale, seed).tasks)
+    tasks = [
+        fewer(task, n, seed + r) for r in range(draws) for task in largest for n in COUNTS[scale]
+    ]
     errors = {}
     for rate in RATES:
         schedule = Schedule(STEPS[scale], 32, rate)
-        work = [(part, probe) for part in parts]
-        found = tuned_errors(work, schedule=schedule, seed=seed, progress=True)
-        errors[rate] = found.reshape(draws, -1)
+        work = [(task, probe) for task in tasks]
+        tuned = tuned_errors(work, schedule=schedule, seed=seed, progress=True)
+        errors[rate] = tuned.reshape(draws, -1)
     rows = []
     for rate in RATES:
         ratio = errors[rate].mean(1) / errors[RATES[0]].mean(1)
@@ -55,9 +64,11 @@ def measure(seed: int, scale: str, probe: Probe, draws: int) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Measure, print, keep."""
+    """Measure the rates, print them, and write them if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seed", type=int, default=1, help="of the world, not one of a chapter's")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed of the world; not that of a chapter"
+    )
     parser.add_argument("--scale", default="laptop", choices=list(COUNTS))
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--draws", type=int, default=3)

@@ -1,9 +1,9 @@
-"""What the paper claims of choosing experts, measured on synthetic worlds of given seeds.
+"""The paper's claims about expert selection, measured on drawn worlds of given seeds.
 
     python -m data_scripts.claims.selection --seeds 302 303 304 305 306 --out FILE.csv
 
-runs everything for each seed, from drawing the world to the selection table, and writes the rows of
-every seed as soon as they are there; a seed that is in the file already is not run again.
+For each seed everything is computed, from drawing the world to the selection table. The table is
+written after every seed; seeds that it has already are not run again.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ STRATEGIES = (
     LearntModels(),
 )
 COLUMNS = {
-    "seed": ("", "of the world and of the experts' training"),
+    "seed": ("", "seed of the world and of the experts' training"),
     "meta_task": ("", "living: as iNat+CUB; mixed: as Mixed"),
-    "overlap": ("", "experts that know classes of the task are eligible"),
-    "tasks": ("tasks", "in it"),
-    "experts": ("experts", "in its pool"),
-    "beaten": ("share", "tasks on which an eligible specialist beats the generic expert"),
-    "strategy": ("", "way to choose"),
+    "overlap": ("", "experts whose training task shares classes with the task are eligible"),
+    "tasks": ("tasks", "number of tasks of the meta-task"),
+    "experts": ("experts", "number of experts of the meta-task"),
+    "beaten": ("share", "tasks on which an eligible fine-tuned expert beats the generic one"),
+    "strategy": ("", "strategy"),
     "error": ("share", "mean error reached"),
     "increase": ("ratio", "mean relative error increase over the best eligible expert"),
     "low": ("ratio", "of its 95% bootstrap interval over the tasks of this world"),
@@ -73,7 +73,13 @@ COLUMNS = {
 
 
 def measure(seed: int, scale: str, probe: Probe) -> Iterator[dict[str, Any]]:
-    """The rows of one world: every strategy on both meta-tasks, with overlap and without."""
+    """The rows of one world: every strategy on both meta-tasks, with overlap and without.
+
+    Args:
+        seed: seed of the world and of the experts' training.
+        scale: scale of the library.
+        probe: the generic network.
+    """
     tasks = load_library("synthetic", scale, seed).tasks
     courses = zoo.expert_tasks("synthetic", scale, seed)
     schedule = Schedule(**zoo.SCHEDULES["synthetic"][scale])
@@ -94,22 +100,22 @@ def measure(seed: int, scale: str, probe: Probe) -> Iterator[dict[str, Any]]:
             best = best_errors(meta.errors, meta.eligible)
             world["beaten"] = float((best < meta.generic).mean())
             for row in selection_table(meta, [*STRATEGIES, BruteForce(meta.errors)], jobs=-1):
-                yield world | {key: row[key] for key in COLUMNS if key in row}
+                yield {key: (world | row)[key] for key in COLUMNS}
 
 
-def told(frame: pd.DataFrame) -> str:
-    """Means over seeds, with Student's intervals where there are two, and what must hold."""
+def report(frame: pd.DataFrame) -> str:
+    """Means over seeds, with Student's interval for two or more, and whether the claims hold."""
     lines = []
     for (name, overlap), part in frame.groupby(["meta_task", "overlap"], sort=False):
         beaten = part.groupby("seed").beaten.first().mean()
         lines.append(f"{name}, overlap {overlap}: generic beaten on {beaten:.0%} of tasks")
         for strategy, rows in part.groupby("strategy", sort=False):
             values = 100 * rows.increase
-            ends = f"{values.mean():+7.1f}%"
+            text = f"{values.mean():+7.1f}%"
             if len(values) > 1:
                 mean = evaluation.mean_interval(values)
-                ends += f" [{mean.low:+.1f}, {mean.high:+.1f}]"
-            lines.append(f"  {strategy:22}{ends}")
+                text += f" [{mean.low:+.1f}, {mean.high:+.1f}]"
+            lines.append(f"  {strategy:22}{text}")
         mean = part.groupby("strategy").increase.mean()
         claims = {
             "asymmetric < generic": mean["asymmetric"] < mean["generic"],
@@ -117,12 +123,12 @@ def told(frame: pd.DataFrame) -> str:
             "MODEL2VEC <= asymmetric": mean["MODEL2VEC"] <= mean["asymmetric"],
             "beaten on a third": beaten >= 1 / 3,
         }
-        lines += [f"  {claim}: {'holds' if held else 'FAILS'}" for claim, held in claims.items()]
+        lines += [f"  {claim}: {'holds' if true else 'FAILS'}" for claim, true in claims.items()]
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Measure, keep after every seed, and print."""
+    """Measure the claims, write the table after every seed if asked to, and print means."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[302, 303, 304, 305, 306])
     parser.add_argument("--scale", default="laptop")
@@ -140,19 +146,26 @@ def main() -> None:
         rows = list(measure(seed, arguments.scale, probe))
         frames.append(pd.DataFrame(rows, columns=list(COLUMNS)))
         seconds += time.time() - started
-        print(f"seed {seed}: {time.time() - started:.0f} s\n{told(frames[-1])}", flush=True)
+        print(f"seed {seed}: {time.time() - started:.0f} s\n{report(frames[-1])}", flush=True)
         if arguments.out:
             rows = pd.concat(frames, ignore_index=True)
-            keep(rows, arguments.out, seconds, made)
-    print(f"\nall seeds\n{told(pd.concat(frames))}")
+            write(rows, arguments.out, seconds, made)
+    print(f"\nall seeds\n{report(pd.concat(frames))}")
 
 
-def keep(frame: pd.DataFrame, path: Path, seconds: float, made: Mapping[str, str]) -> None:
-    """Writes the rows of all seeds so far."""
+def write(frame: pd.DataFrame, path: Path, seconds: float, made: Mapping[str, str]) -> None:
+    """Write the rows of all seeds so far.
+
+    Args:
+        frame: one row per seed, meta-task and strategy.
+        path: path of the table.
+        seconds: computing time of all rows.
+        made: further entries of the sidecar.
+    """
     tables.write(
         frame,
         path,
-        columns={name: {"unit": unit, "meaning": words} for name, (unit, words) in COLUMNS.items()},
+        columns={name: {"unit": u, "meaning": m} for name, (u, m) in COLUMNS.items()},
         limits="synthetic worlds; the probe was trained on worlds of other seeds",
         seed=sorted({int(seed) for seed in frame.seed}),
         seconds=seconds,

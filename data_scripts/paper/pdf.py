@@ -1,7 +1,7 @@
-"""Numbers out of the vector figures of arXiv 1902.03545v1, figure by figure.
+"""Extraction of numbers from the vector figures of arXiv 1902.03545v1.
 
-Places are in points of the page, from its upper left corner. What is not where it is in v1 is an
-error, never a guess.
+Positions are in points of the page, from its upper left corner. Anything that is not at its
+position in v1 is an error.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FIG4_CURVES = (
 
 
 class Drawing(NamedTuple):
-    """One path of a page: centre, box and fill in points of the page."""
+    """A path of a page: centre and box in points of the page, fill colour, items and kind."""
 
     x: float
     y: float
@@ -42,56 +42,58 @@ class Matrix(NamedTuple):
     tasks: list[str]
     experts: list[str]
     errors: np.ndarray
-    """Whole per cent as printed, `[T, M]`."""
+    """Integer per cent as printed, `[T, M]`."""
     red: np.ndarray
-    """Column printed red, the expert that Task2Vec selected, `[T]`."""
+    """Column printed red, the expert selected by Task2Vec, `[T]`."""
     blue: np.ndarray
-    """Column printed blue, the optimum if it differs; else the red one, `[T]`."""
+    """Column printed blue, the best expert if it is another one; else the red one, `[T]`."""
     xs: np.ndarray
+    """Horizontal positions of the columns, `[M]`."""
     ys: np.ndarray
+    """Vertical positions of the rows, `[T]`."""
 
 
 def drawings(page: Any) -> list[Drawing]:
-    """All paths of a page, in the order in which they are drawn."""
-    found = []
+    """All paths of a page, in drawing order."""
+    paths = []
     for path in page.get_drawings():
         box = path["rect"]
         fill = path["fill"] and tuple(round(v, 2) for v in path["fill"])
         x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-        found.append(Drawing(x, y, box, fill, path["items"], path["type"]))
-    return found
+        paths.append(Drawing(x, y, box, fill, path["items"], path["type"]))
+    return paths
 
 
 def vertices(path: Drawing) -> np.ndarray:
-    """Corners of a line of straight pieces, `[N, 2]`."""
+    """Vertices of a polyline, `[N, 2]`."""
     points = [path.items[0][1], *(item[2] for item in path.items)]
     return np.array([(p.x, p.y) for p in points])
 
 
 def scale(at: Sequence[float], values: Sequence[float]) -> Callable[[Any], Any]:
-    """The straight map that takes the place of the first and last grid line to their values."""
+    """Linear map from positions to values, through the first and the last grid line."""
     slope = (values[-1] - values[0]) / (at[-1] - at[0])
-    return lambda place: values[0] + (np.asarray(place) - at[0]) * slope
+    return lambda position: values[0] + (np.asarray(position) - at[0]) * slope
 
 
-def clusters(values: Sequence[float], apart: float = 1.5) -> np.ndarray:
-    """Means of groups of sorted numbers that are at most `apart` from one to the next."""
+def clusters(values: Sequence[float], gap: float = 1.5) -> np.ndarray:
+    """Means of groups of sorted numbers whose neighbours are at most `gap` apart."""
     ordered = np.sort(values)
     return np.array(
-        [g.mean() for g in np.split(ordered, np.flatnonzero(np.diff(ordered) > apart) + 1)]
+        [g.mean() for g in np.split(ordered, np.flatnonzero(np.diff(ordered) > gap) + 1)]
     )
 
 
-def nearest(places: np.ndarray, value: float) -> int:
-    """Index of the nearest place."""
-    return int(np.argmin(np.abs(places - value)))
+def nearest(positions: np.ndarray, value: float) -> int:
+    """Index of the nearest position."""
+    return int(np.argmin(np.abs(positions - value)))
 
 
 # ---- Fig. 6 ------------------------------------------------------------------------------------
 
 
 def words_with_colour(page: Any) -> list[dict[str, Any]]:
-    """Every word of a page with its middle, colour, size and direction."""
+    """The words of a page with centre, colour, size and direction."""
     words = []
     for block in page.get_text("rawdict")["blocks"]:
         for line in block.get("lines", []):
@@ -106,16 +108,18 @@ def words_with_colour(page: Any) -> list[dict[str, Any]]:
                             "y": (min(b[1] for b in boxes) + max(b[3] for b in boxes)) / 2,
                             "colour": span["color"],
                             "size": span["size"],
-                            "level": line["dir"] == (1.0, 0.0),
+                            "horizontal": line["dir"] == (1.0, 0.0),
                         }
                     )
     return words
 
 
 def error_matrices(page: Any) -> tuple[Matrix, Matrix]:
-    """Both matrices of Fig. 6, iNat+CUB and Mixed."""
+    """The two matrices of Fig. 6, iNat+CUB and Mixed."""
     cells = [
-        w for w in words_with_colour(page) if w["level"] and w["size"] < 6 and w["text"].isdigit()
+        w
+        for w in words_with_colour(page)
+        if w["horizontal"] and w["size"] < 6 and w["text"].isdigit()
     ]
     rows, columns = [], []
     for block in page.get_text("dict")["blocks"]:
@@ -130,10 +134,10 @@ def error_matrices(page: Any) -> tuple[Matrix, Matrix]:
                 columns.append((text, x1))
     halves = []
     for left in (True, False):
-        here = [c for c in cells if (c["x"] < 350) == left]
-        xs, ys = clusters([c["x"] for c in here]), clusters([c["y"] for c in here])
+        numbers = [c for c in cells if (c["x"] < 350) == left]
+        xs, ys = clusters([c["x"] for c in numbers]), clusters([c["y"] for c in numbers])
         errors, colours = np.full((len(ys), len(xs)), -1), np.zeros((len(ys), len(xs)), int)
-        for cell in here:
+        for cell in numbers:
             at = nearest(ys, cell["y"]), nearest(xs, cell["x"])
             if errors[at] != -1:
                 raise FileError(f"Fig. 6: two numbers in one cell, {at}")
@@ -150,25 +154,25 @@ def error_matrices(page: Any) -> tuple[Matrix, Matrix]:
 
 
 def viridis_index(colour: np.ndarray) -> int:
-    """Which of the 256 colours of viridis this one is (0 dark, 255 yellow)."""
+    """Index of a colour in the 256 colours of viridis (0 dark, 255 yellow)."""
     from matplotlib import colormaps
 
     table = np.round(colormaps["viridis"](np.arange(256))[:, :3] * 255)
-    away = np.abs(table - colour).sum(axis=1)
-    if away.min() > 6:
+    difference = np.abs(table - colour).sum(axis=1)
+    if difference.min() > 6:
         raise FileError(f"Fig. 6: the colour {colour} is not one of viridis")
-    return int(away.argmin())
+    return int(difference.argmin())
 
 
 def distance_indices(page: Any, left: Matrix, right: Matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Background colours of Fig. 6 as steps of the colour map, 0 = nearest to 255 = farthest."""
+    """Background colours of Fig. 6 as indices of the colour map, 0 = nearest to 255 = farthest."""
     import pymupdf
 
-    picture = pymupdf.Pixmap(page.parent, page.get_images()[0][0])
-    pixels = np.frombuffer(picture.samples, np.uint8)
-    pixels = pixels.reshape(picture.height, picture.width, picture.n)[:, :, :3].astype(float)
+    image = pymupdf.Pixmap(page.parent, page.get_images()[0][0])
+    pixels = np.frombuffer(image.samples, np.uint8)
+    pixels = pixels.reshape(image.height, image.width, image.n)[:, :, :3].astype(float)
     number = len(left.tasks)
-    middle = ((np.arange(number) + 0.5) * picture.height / number).astype(int)
+    middle = ((np.arange(number) + 0.5) * image.height / number).astype(int)
     first = np.full((number, number), np.nan)
     for i, j in zip(*np.nonzero(~np.eye(number, dtype=bool)), strict=True):
         first[i, j] = 255 - viridis_index(pixels[middle[i], middle[j]])
@@ -188,7 +192,7 @@ def distance_indices(page: Any, left: Matrix, right: Matrix) -> tuple[np.ndarray
 
 
 def violins(page: Any) -> tuple[list[str], list[np.ndarray], np.ndarray, np.ndarray]:
-    """Fig. 3: names of the columns, their 49 errors, the red crosses, the ImageNet carets (%)."""
+    """Fig. 3: names of the columns, their 49 errors, red crosses and carets (ImageNet), in %."""
     points, crosses, carets, grid = [], [], [], []
     for path in drawings(page):
         if path.fill == (0.27, 0.27, 0.27) and path.kind == "fs" and len(path.items) == 8:
@@ -236,16 +240,16 @@ def violins(page: Any) -> tuple[list[str], list[np.ndarray], np.ndarray, np.ndar
 def axes(
     paths: list[Drawing], region: tuple[float, float, float, float], x: list, y: list
 ) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Maps from page to values of one plot, from its grid lines.
+    """Maps from positions on the page to values of a plot, from its grid lines.
 
     Args:
-        paths: of the page.
+        paths: all paths of the page.
         region: x0, y0, x1, y1 around the plot.
-        x: values of its vertical grid lines, from the left.
-        y: values of its horizontal grid lines, from above.
+        x: values of the vertical grid lines, from left to right.
+        y: values of the horizontal grid lines, from top to bottom.
 
     Returns:
-        The maps of x and of y.
+        The map of x and the map of y.
 
     Raises:
         FileError: if the plot has another number of grid lines.
@@ -256,15 +260,15 @@ def axes(
         for p in paths
         if p.kind == "s" and len(p.items) == 1 and x0 < p.x < x1 and y0 < p.y < y1
     ]
-    upright = clusters([b.x0 for b in lines if b.width < 0.01 and b.height > 60], 0.1)[1:-1]
-    level = clusters([b.y0 for b in lines if b.height < 0.01 and b.width > 60], 0.1)[1:-1]
-    if (len(upright), len(level)) != (len(x), len(y)):
-        raise FileError(f"a plot at {region} is not as in arXiv v1: {len(upright)}, {len(level)}")
-    return scale(upright, x), scale(level, y)
+    vertical = clusters([b.x0 for b in lines if b.width < 0.01 and b.height > 60], 0.1)[1:-1]
+    horizontal = clusters([b.y0 for b in lines if b.height < 0.01 and b.width > 60], 0.1)[1:-1]
+    if (len(vertical), len(horizontal)) != (len(x), len(y)):
+        raise FileError(f"a plot at {region} is not as in arXiv v1")
+    return scale(vertical, x), scale(horizontal, y)
 
 
 def taxonomic_curves(page: Any) -> pd.DataFrame:
-    """Fig. 2, centre: mean taxonomic distance of the k nearest tasks, two orders."""
+    """Fig. 2, centre: mean taxonomic distance of the k nearest tasks, by two orders."""
     paths = drawings(page)
     to_k, to_distance = axes(
         paths, (295, 95, 400, 195), [0, 25, 50, 75, 100, 125], [3.0, 2.5, 2.0, 1.5, 1.0]
@@ -280,7 +284,7 @@ def taxonomic_curves(page: Any) -> pd.DataFrame:
 
 
 def norms_and_errors(page: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Fig. 2, right, in drawing order: L1 norm (not times 1e8) and error (%) of 50 dots."""
+    """Fig. 2, right, in drawing order: L1 norm (in units of 1) and error (%) of 50 dots."""
     paths = drawings(page)
     to_norm, to_error = axes(
         paths, (425, 95, 525, 195), [0.4, 0.6, 0.8], [60, 50, 40, 30, 20, 10, 0]
@@ -291,7 +295,7 @@ def norms_and_errors(page: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def efficiency_curves(page: Any) -> pd.DataFrame:
-    """Fig. 4: error relative to brute force against number of samples."""
+    """Fig. 4: error relative to brute force, by number of samples."""
     paths = drawings(page)
     to_power, to_error = axes(paths, (100, 100, 260, 185), [2, 3, 4], [10, 0, -10])
     curves = [vertices(p) for p in paths if p.kind == "s" and len(p.items) in (4, 8)]
@@ -306,8 +310,8 @@ def efficiency_curves(page: Any) -> pd.DataFrame:
     )
 
 
-def dots_of_the_maps(page: Any) -> pd.DataFrame:
-    """Fig. 1: places of the dots of both maps and the legend's name for their colour."""
+def map_dots(page: Any) -> pd.DataFrame:
+    """Fig. 1: positions of the dots of both maps, and the legend's name for their colour."""
     dots = [p for p in drawings(page) if p.kind == "fs" and len(p.items) == 8]
     legend = [p for p in dots if p.y < 107 and 205 < p.x < 368]
     names = {}

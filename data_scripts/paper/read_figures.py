@@ -1,11 +1,12 @@
-"""Read the numbers of the paper's figures from the reader's own copy of the PDF.
+"""Read the numbers of the paper's figures from a copy of its PDF.
 
     python -m data_scripts.paper.read_figures 1902.03545v1.pdf
 
-The figures of arXiv 1902.03545v1 are vector graphics: their numbers stand in the file as text and
-coordinates. This makes the tables of `book/paper/` again and says, table by table, whether they
-agree with the ones kept there (exit status 1 if one does not). `--write DIR` also writes them. The
-PDF is its authors': get it from https://arxiv.org/abs/1902.03545v1. Needs the extra `paper`.
+The figures of arXiv 1902.03545v1 are vector graphics: the file has their numbers as text and
+coordinates. The command reads the tables of `book/paper/` from them and prints for each table
+whether it agrees with the one there (exit status 1 if one does not). `--write DIR` also writes
+them. The PDF belongs to its authors: get it from https://arxiv.org/abs/1902.03545v1. Needs the
+extra `paper`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pandas as pd
 
 from data_scripts.paper import pdf as paper_pdf
 from data_scripts.paper.pdf import Matrix
+from t2v._run.files import sha256_of
 from t2v.book import tables
 from t2v.errors import FileError
 
@@ -29,7 +31,7 @@ SHA256 = "cc88278b7d269406c88a1e8403db29f66e888f1efddea77c462ed01d09d14d5c"
 
 
 def printed_table(matrix: Matrix, own: bool) -> pd.DataFrame:
-    """Fig. 6 as printed: errors in whole per cent, the experts marked red and blue."""
+    """Fig. 6 as printed: errors in integer per cent, and the experts printed red and blue."""
     table = pd.DataFrame(matrix.errors, columns=matrix.experts)
     table.insert(0, "task", matrix.tasks)
     experts, rows = np.array(matrix.experts), np.arange(len(matrix.tasks))
@@ -46,14 +48,14 @@ def printed_table(matrix: Matrix, own: bool) -> pd.DataFrame:
 
 
 def distance_table(matrix: Matrix, indices: np.ndarray) -> pd.DataFrame:
-    """Fig. 6's background as steps of the colour map."""
+    """The background of Fig. 6 as indices of the colour map."""
     table = pd.DataFrame(indices, columns=matrix.experts).astype("Int64")
     table.insert(0, "task", matrix.tasks)
     return table
 
 
 def exact_tables(document: Any, left: Matrix, sizes: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The unrounded matrix from Figs. 2 and 3, each error a whole number of test images."""
+    """The unrounded matrix from Figs. 2 and 3; each error is a whole number of test images."""
     names, columns, crosses, carets = paper_pdf.violins(document[5])
     norms, drawn = paper_pdf.norms_and_errors(document[3])
     norms = np.array([float(f"{norm:.6g}") for norm in norms])
@@ -109,14 +111,14 @@ def read(path: Path, sizes: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """All tables from the PDF.
 
     Args:
-        path: of the PDF of arXiv 1902.03545v1.
-        sizes: test images per task (species counts of iNaturalist 2018 times 3; not in the PDF).
+        path: path of the PDF of arXiv 1902.03545v1.
+        sizes: test images of each task (3 for each species of iNaturalist 2018; not in the PDF).
 
     Returns:
         Tables by name, as in `book/paper/`.
 
     Raises:
-        FileError: if it is another document.
+        FileError: if the file cannot be read or is another document.
     """
     try:
         import pymupdf
@@ -136,7 +138,7 @@ def read(path: Path, sizes: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "inat_cub_distance_index": distance_table(left, first),
         "mixed_distance_index": distance_table(right, second),
         **exact_tables(document, left, sizes),
-        "fig1_points": paper_pdf.dots_of_the_maps(document[1]),
+        "fig1_points": paper_pdf.map_dots(document[1]),
         "fig2_center_digitised": paper_pdf.taxonomic_curves(document[3]),
         "fig4_digitised": paper_pdf.efficiency_curves(document[6]),
     }
@@ -232,7 +234,7 @@ _MEANINGS = {
 
 
 def describe(table: str, column: str) -> dict[str, str]:
-    """Unit and meaning of a column; those not named above are experts."""
+    """Unit and meaning of a column; columns without an entry in `_MEANINGS` are experts."""
     if column in _MEANINGS:
         unit, meaning = _MEANINGS[column]
     elif "distance" in table:
@@ -243,48 +245,48 @@ def describe(table: str, column: str) -> dict[str, str]:
 
 
 def differences(made: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
-    """What differs between a table just read and the one kept, in words; empty if nothing does."""
+    """Differences between a table that was read and the one in `book/paper`, in words."""
     if list(made.columns) != list(kept.columns) or len(made) != len(kept):
         return [f"another shape: {made.shape} read, {kept.shape} kept"]
-    found = []
+    messages = []
     for name in made.columns:
         if pd.api.types.is_numeric_dtype(kept[name]) and kept[name].notna().any():
             a, b = (t[name].to_numpy(float, na_value=np.nan) for t in (made, kept))
-            # six digits: what is kept of the longest numbers
-            unlike = ~np.isclose(a, b, rtol=2e-5, atol=2e-4, equal_nan=True)
+            # the longest numbers have six digits in the table
+            unequal = ~np.isclose(a, b, rtol=2e-5, atol=2e-4, equal_nan=True)
         else:
             a, b = (t[name].astype(object).where(t[name].notna(), "") for t in (made, kept))
-            unlike = (a != b).to_numpy()
-        if unlike.any():
-            found.append(f"column {name!r}: {unlike.sum()} of {len(kept)} differ")
-    return found
+            unequal = (a != b).to_numpy()
+        if unequal.any():
+            messages.append(f"column {name!r}: {unequal.sum()} of {len(kept)} differ")
+    return messages
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read, compare, and write if asked to; 0 if every table agrees."""
+    """Read, compare, and write if asked to; returns 0 if every table agrees."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pdf", type=Path, help="your copy of arXiv 1902.03545v1")
     parser.add_argument("--kept", type=Path, default=KEPT, help="tables to compare with")
     parser.add_argument("--write", type=Path, metavar="DIR", help="write the tables there")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     started = time.time()
     try:
-        if not given.pdf.is_file():
+        if not options.pdf.is_file():
             raise FileError(
-                f"{given.pdf}: not found; get it from https://arxiv.org/abs/1902.03545v1"
+                f"{options.pdf}: not found; get it from https://arxiv.org/abs/1902.03545v1"
             )
-        if tables.sha256(given.pdf) != SHA256:
-            print("another file than the one first read (sha256 differs); its numbers decide")
-        sizes = pd.read_csv(given.kept / "inat_cub_test_sizes.csv")
-        made = read(given.pdf, sizes)
+        if sha256_of(options.pdf) != SHA256:
+            print("sha256 is not that of the original file; the numbers are compared all the same")
+        sizes = pd.read_csv(options.kept / "inat_cub_test_sizes.csv")
+        made = read(options.pdf, sizes)
         agree = True
         for name, table in made.items():
-            kept = given.kept / f"{name}.csv"
+            kept = options.kept / f"{name}.csv"
             unlike = differences(table, tables.read(kept)) if kept.is_file() else ["none is kept"]
             agree &= not unlike
             print(f"{name}: {'; '.join(unlike) or f'agrees, {table.size} entries'}")
-        if given.write:
-            write(made, sizes, given.write, given.pdf, time.time() - started)
+        if options.write:
+            write(made, sizes, options.write, options.pdf, time.time() - started)
     except FileError as error:
         print(f"read_paper_figures: {error}", file=sys.stderr)
         return 2
@@ -294,7 +296,15 @@ def main(arguments: list[str] | None = None) -> int:
 def write(
     made: dict[str, pd.DataFrame], sizes: pd.DataFrame, folder: Path, pdf: Path, seconds: float
 ) -> None:
-    """Write tables with their sidecars."""
+    """Write the tables with their sidecars.
+
+    Args:
+        made: tables by name.
+        sizes: test images of each task.
+        folder: folder of the tables.
+        pdf: path of the PDF.
+        seconds: computing time.
+    """
     paper = {
         "name": "arXiv 1902.03545v1 (PDF)",
         "url": "https://arxiv.org/abs/1902.03545v1",

@@ -7,15 +7,14 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from data_scripts.photographs import unpack
 from data_scripts.photographs.sources import Source
-from t2v._run.files import sha256_of
+from t2v._run.files import adding_folder, sha256_of
 from t2v.errors import FileError
 
 _COLUMNS = ("path", "label", "bytes")
@@ -24,23 +23,27 @@ _COLUMNS = ("path", "label", "bytes")
 class Draft:
     """A set under construction: its images and their rows in the index.
 
+    When the block ends the folder becomes the set and replaces an older one; if the block raises,
+    nothing is left of it.
+
     Args:
-        target: folder of the finished set; the draft lies beside it, so that renaming is one step.
+        target: folder of the finished set; its parent is made if needed.
     """
 
     def __init__(self, target: Path) -> None:
         self.target = target
         target.parent.mkdir(parents=True, exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        self._adding = adding_folder(target, replace=True)
         self.rows: list[dict[str, str]] = []
         self.archives: list[dict[str, str]] = []
         self.changed = "nothing: the images are the publisher's"
 
     def __enter__(self) -> Draft:
+        self.folder = self._adding.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def __exit__(self, *error: Any) -> None:
+        self._adding.__exit__(*error)
 
     def extract(self, stream: IO[bytes], name: str, archive: Path) -> Path:
         """Write a member of an archive to a scratch file, to be added by `add` or removed.
@@ -84,7 +87,7 @@ class Draft:
         row.update({k: v for k, v in attributes.items() if k not in _COLUMNS})
 
     def finish(self, source: Source, origin: str) -> None:
-        """Write `index.csv` and `source.json`, and become the set; an older set is replaced.
+        """Write `index.csv` and `source.json`.
 
         Args:
             source: facts about the set.
@@ -111,12 +114,6 @@ class Draft:
         }
         text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
         (self.folder / "source.json").write_text(text, encoding="utf-8")
-        self.folder.chmod(0o755)
-        old = self.folder.with_name(self.folder.name + ".old")
-        if self.target.exists():
-            os.replace(self.target, old)
-        os.replace(self.folder, self.target)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def is_whole(folder: Path, origin: str) -> bool:

@@ -1,1 +1,1 @@
-"""Numerical methods that the modules above are built on; nothing here knows of tasks."""
+"""Numerical methods for arrays and networks; nothing in them depends on tasks."""

@@ -3,22 +3,22 @@
 For one convolution and one image the gradient with respect to the weights is a matrix ``G = D Uᵀ``:
 ``D [C_out, T]`` is the gradient at the T output positions, ``U [K, T]`` the patch of K inputs that
 each position sees. The Fisher diagonal averaged over a filter needs only the squared norm of each
-row of ``G``. There are three ways to it, whose costs differ by a factor of fifty between the
+row of ``G``. There are three kernels for it, whose costs differ by a factor of fifty between the
 first and the last layer of a residual network:
 
 ``gram``
-    ``‖G_o‖² = D_o (Uᵀ U) D_oᵀ``, where ``Uᵀ U`` is added up from shifted blocks of the Gram matrix
-    of the *input*: a patch is the input moved by the kernel's offsets, so the products are done
-    once instead of once per offset. Wins where there are few positions.
+    ``‖G_o‖² = D_o (Uᵀ U) D_oᵀ``, where ``Uᵀ U`` is summed from shifted blocks of the Gram matrix of
+    the *input*: a patch is the input shifted by the kernel's offsets, so the products are computed
+    once instead of once per offset. Fastest if there are few positions.
 ``patches``
-    ``U`` is laid out, and ``G`` is one batched product. Wins where positions are many and channels
-    few. The only way for weights that are used more than once in a network, whose gradients must
-    be added before they are squared: ``G = [D₁ D₂ …] [U₁ U₂ …]ᵀ``.
+    ``U`` is unfolded (im2col), and ``G`` is one batched product. Fastest if there are many
+    positions and few channels. Also used for weights that occur more than once in a network, whose
+    gradients must be added before they are squared: ``G = [D₁ D₂ …] [U₁ U₂ …]ᵀ``.
 ``depthwise``
-    the library's own convolution backward, in one call, the images folded into the groups.
+    PyTorch's own convolution backward in one call, with the images as groups.
 
-When several gradients meet the same input (classes, passes), ``Uᵀ U`` or a small ``U`` is kept.
-The choice depends on shapes only, so the same call always gives the same bytes.
+If several gradients refer to the same input (classes, passes), ``Uᵀ U`` or a small ``U`` is cached.
+The choice depends on shapes only, so equal calls give equal bits.
 """
 
 from __future__ import annotations
@@ -29,30 +29,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Largest temporary in bytes; more images are worked off in pieces (which also keeps them in cache).
-WORKSPACE = 32 * 2**20
-GPU_WORKSPACE = 2**30  # there small pieces leave most of the machine idle
-# Patches of one image and layer are kept up to so many bytes on the CPU.
-PATCHES_KEPT = 2**20
+# Largest temporary in bytes; images are processed in batches that need no more.
+WORKSPACE = 32 * 2**20  # small enough for the caches of a CPU
+GPU_WORKSPACE = 2**30  # small batches leave most of a GPU idle
+MAX_CACHED_PATCHES = 2**20  # bytes per image and layer, on the CPU
 
 
 class RowNorms:
     """Squared row norms for the gradients of one convolution call.
 
     Args:
-        conv: The convolution.
-        image: What it was called with, [N, C_in, H, W].
-        uses: How many gradients will be asked for; for several, what is made of the image is kept.
-        kernel: ``gram``, ``patches`` or ``depthwise``; None chooses by cost.
+        conv: convolution.
+        image: its input, [N, C_in, H, W].
+        uses: number of gradients that will be given; for several, ``Uᵀ U`` or ``U`` is cached.
+        kernel: ``gram``, ``patches`` or ``depthwise``; None: the one with the lowest cost.
     """
 
     def __init__(self, conv: nn.Conv2d, image: Tensor, uses: int = 1, kernel: str | None = None):
         self.conv, self.uses, self.kernel = conv, uses, kernel
         self._image = image
-        self._kept: dict[int, Tensor] = {}
+        self._cached: dict[int, Tensor] = {}
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        """[N, C_out]: squared norms, for gradients [N, C_out, H, W] with respect to the output."""
+        """Squared norms [N, C_out] for the gradient [N, C_out, H, W] by the output."""
         conv, image = self.conv, self._image
         height, width = gradient.shape[-2:]
         kernel = self.kernel or choose(conv, image, height, width, self.uses)
@@ -63,42 +62,57 @@ class RowNorms:
             if kernel == "depthwise":
                 parts.append(_depthwise(conv, a, d))
             else:
-                parts.append(self._from_kept(kernel, start, a, d))
-        # a norm cannot be negative, but D (UᵀU) Dᵀ can round to less than nothing
+                parts.append(self._from_factor(kernel, start, a, d))
+        # a norm cannot be negative, but D (UᵀU) Dᵀ can be by rounding
         return torch.cat(parts).clamp_min_(0)
 
-    def _from_kept(self, kernel: str, start: int, image: Tensor, gradient: Tensor) -> Tensor:
+    def _from_factor(self, kernel: str, start: int, image: Tensor, gradient: Tensor) -> Tensor:
         size, d = gradient.shape[-2:], _grouped(gradient, self.conv.groups)
-        made = self._kept.get(start)
-        if made is None:
-            made = _MAKERS[kernel](self.conv, image, size)
-            if kept_bytes(self.conv, image, *size, self.uses, kernel):
-                self._kept[start] = made
+        factor = self._cached.get(start)  # Uᵀ U or Uᵀ
+        if factor is None:
+            factor = _FACTORS[kernel](self.conv, image, size)
+            if cached_bytes(self.conv, image, *size, self.uses, kernel):
+                self._cached[start] = factor
         if kernel == "gram":
-            return (d @ made).mul_(d).sum(-1).flatten(1)
-        return (d @ made).square_().sum(-1).flatten(1)
+            return (d @ factor).mul_(d).sum(-1).flatten(1)
+        return (d @ factor).square_().sum(-1).flatten(1)
 
 
 def shared_row_norms(calls: Sequence[tuple[nn.Conv2d, Tensor, Tensor]]) -> Tensor:
-    """[N, C_out] for weights used by several calls ``(conv, input, output gradient)``."""
+    """Squared row norms of the sum of the gradients of several calls that share a weight.
+
+    Args:
+        calls: convolution, its input [N, C_in, H, W] and the gradient [N, C_out, H', W'] by its
+            output, for each call.
+
+    Returns:
+        [N, C_out].
+    """
     conv, image, _ = calls[0]
     positions = sum(d[0, 0].numel() for _, _, d in calls)
     per_image = conv.weight[0].numel() * (conv.groups * positions + conv.out_channels)
     step = max(1, _workspace(image) // (per_image * image.element_size()))
     parts = []
     for start in range(0, len(image), step):
-        piece = slice(start, start + step)
-        d = torch.cat([_grouped(d[piece], c.groups) for c, _, d in calls], -1)
-        u = torch.cat([_patches(c, a[piece]) for c, a, _ in calls], 2)
+        batch = slice(start, start + step)
+        d = torch.cat([_grouped(d[batch], c.groups) for c, _, d in calls], -1)
+        u = torch.cat([_patches(c, a[batch]) for c, a, _ in calls], 2)
         parts.append((d @ u).square_().sum(-1).flatten(1))
     return torch.cat(parts)
 
 
 def choose(conv: nn.Conv2d, image: Tensor, height: int, width: int, uses: int = 1) -> str:
-    """The cheapest kernel for a convolution whose output is [.., height, width].
+    """The kernel with the lowest cost.
 
-    Rough nanoseconds per image, fitted to single-thread timings of the layers of ResNet-18, of
-    MobileNetV2 and of the embedded probe; only their order matters.
+    Costs are rough nanoseconds per image, fitted to single-thread timings of the layers of
+    ResNet-18, MobileNetV2 and the probe `synthetic`; only their order matters.
+
+    Args:
+        conv: convolution.
+        image: its input, [N, C_in, H, W].
+        height: height of its output.
+        width: width of its output.
+        uses: number of gradients for the same input.
     """
     groups, filters = conv.groups, conv.out_channels
     if groups == conv.in_channels and groups > 1:
@@ -117,17 +131,17 @@ def choose(conv: nn.Conv2d, image: Tensor, height: int, width: int, uses: int = 
     return min(costs, key=costs.__getitem__)
 
 
-def kept_bytes(
+def cached_bytes(
     conv: nn.Conv2d, image: Tensor, height: int, width: int, uses: int, kernel: str | None = None
 ) -> int:
-    """Bytes per image that `RowNorms` keeps from one gradient to the next."""
+    """Bytes per image that `RowNorms` caches between gradients; arguments as in `choose`."""
     kernel = kernel or choose(conv, image, height, width, uses)
     if uses == 1 or kernel == "depthwise":
         return 0
     side = height * width if kernel == "gram" else conv.weight[0].numel()
     size = conv.groups * height * width * side * image.element_size()
-    # patches are soon laid out anew; kept, those of a large image would leave no room for others
-    return size if kernel == "gram" or image.is_cuda or size <= PATCHES_KEPT else 0
+    # unfolding again is cheap, and large patches would crowd the CPU's caches
+    return size if kernel == "gram" or image.is_cuda or size <= MAX_CACHED_PATCHES else 0
 
 
 def _workspace(image: Tensor) -> int:
@@ -135,7 +149,7 @@ def _workspace(image: Tensor) -> int:
 
 
 def _temporary(kernel: str, conv: nn.Conv2d, image: Tensor, height: int, width: int) -> int:
-    """Bytes per image that a kernel needs besides what it is given."""
+    """Bytes per image of a kernel's temporaries."""
     positions, pixels = height * width, image.shape[-2] * image.shape[-1]
     if kernel == "gram":
         side = positions if conv.kernel_size == (1, 1) else max(positions, pixels)
@@ -148,14 +162,14 @@ def _temporary(kernel: str, conv: nn.Conv2d, image: Tensor, height: int, width: 
 
 
 def _padding(conv: nn.Conv2d) -> tuple[int, int, int, int]:
-    """Left, right, top, bottom, as `functional.pad` wants them."""
+    """Padding left, right, top and bottom, as `functional.pad` expects it."""
     if conv.padding == "valid":
         return 0, 0, 0, 0
     if conv.padding == "same":
-        tall, wide = (d * (k - 1) for d, k in zip(conv.dilation, conv.kernel_size, strict=True))
-        return wide // 2, wide - wide // 2, tall // 2, tall - tall // 2
-    tall, wide = conv.padding
-    return wide, wide, tall, tall
+        y, x = (d * (k - 1) for d, k in zip(conv.dilation, conv.kernel_size, strict=True))
+        return x // 2, x - x // 2, y // 2, y - y // 2
+    y, x = conv.padding
+    return x, x, y, y
 
 
 def _pad(conv: nn.Conv2d, image: Tensor) -> Tensor:
@@ -173,23 +187,24 @@ def _grouped(tensor: Tensor, groups: int) -> Tensor:
 
 
 def _patches(conv: nn.Conv2d, image: Tensor, size: Sequence[int] | None = None) -> Tensor:
-    """``Uᵀ`` of a batch, [N, groups, T, K], copied in runs of channels."""
+    """``Uᵀ`` of a batch, [N, groups, T, K]; channels are last, so that long runs are copied."""
     image = _pad(conv, image).contiguous(memory_format=torch.channels_last)
     n, channels, rows, columns = image.shape
-    (tall, wide), (down, right) = conv.kernel_size, conv.stride
-    below, beside = conv.dilation
+    (kernel_y, kernel_x), (stride_y, stride_x) = conv.kernel_size, conv.stride
+    dilation_y, dilation_x = conv.dilation
     height, width = size or (
-        (rows - below * (tall - 1) - 1) // down + 1,
-        (columns - beside * (wide - 1) - 1) // right + 1,
+        (rows - dilation_y * (kernel_y - 1) - 1) // stride_y + 1,
+        (columns - dilation_x * (kernel_x - 1) - 1) // stride_x + 1,
     )
-    each, row = rows * columns * channels, columns * channels
-    seen = image.permute(0, 2, 3, 1).as_strided(
-        (n, height, width, tall, wide, conv.groups, channels // conv.groups),
-        (each, down * row, right * channels, below * row, beside * channels,
-         channels // conv.groups, 1),
+    row = columns * channels
+    per_group = channels // conv.groups
+    patches = image.permute(0, 2, 3, 1).as_strided(
+        (n, height, width, kernel_y, kernel_x, conv.groups, per_group),
+        (rows * row, stride_y * row, stride_x * channels, dilation_y * row, dilation_x * channels,
+         per_group, 1),
     )  # fmt: skip
-    seen = seen.permute(0, 5, 1, 2, 3, 4, 6)
-    return seen.reshape(n, conv.groups, height * width, -1)
+    patches = patches.permute(0, 5, 1, 2, 3, 4, 6)
+    return patches.reshape(n, conv.groups, height * width, -1)
 
 
 def _depthwise(conv: nn.Conv2d, image: Tensor, gradient: Tensor) -> Tensor:
@@ -200,10 +215,10 @@ def _depthwise(conv: nn.Conv2d, image: Tensor, gradient: Tensor) -> Tensor:
         gradient.reshape(1, -1, *gradient.shape[2:]),
     )
     # transposed = False, output_padding = 0; only the weight's gradient of (input, weight, bias)
-    settings = (conv.stride, (0, 0), conv.dilation, False, (0, 0), n * conv.groups)
-    wanted = (False, True, False)
+    geometry = (conv.stride, (0, 0), conv.dilation, False, (0, 0), n * conv.groups)
+    output_mask = (False, True, False)
     backward = torch.ops.aten.convolution_backward
-    g = backward(gradient, image, weight, None, *settings, wanted)[1]
+    g = backward(gradient, image, weight, None, *geometry, output_mask)[1]
     return g.square_().sum((1, 2, 3)).view(n, -1)
 
 
@@ -211,7 +226,7 @@ def _gram(conv: nn.Conv2d, image: Tensor, size: Sequence[int]) -> Tensor:
     """``Uᵀ U``, [N, groups, T, T], from the Gram matrix of the input.
 
     Kernel offsets act on rows and columns separately, so the shifted blocks are added in two
-    sweeps of kh and kw terms instead of one of kh·kw.
+    sums of kh and kw terms instead of one of kh·kw terms.
     """
     height, width = size
     left, _, top, _ = _padding(conv)
@@ -224,19 +239,19 @@ def _gram(conv: nn.Conv2d, image: Tensor, size: Sequence[int]) -> Tensor:
     rows, columns = image.shape[-2:]
     flat = _grouped(image, conv.groups).flatten(0, 1)
     gram = (flat.transpose(1, 2) @ flat).view(-1, rows, columns, rows, columns)
-    tall = gram.new_zeros(len(gram), height, columns, height, columns)
-    for into, out_of in _overlaps(conv, 0, rows, height, top):
-        tall[:, into, :, into].add_(gram[:, out_of, :, out_of])
-    both = gram.new_zeros(len(gram), height, width, height, width)
-    for into, out_of in _overlaps(conv, 1, columns, width, left):
-        both[:, :, into, :, into].add_(tall[:, :, out_of, :, out_of])
-    return both.view(len(image), conv.groups, height * width, height * width)
+    over_rows = gram.new_zeros(len(gram), height, columns, height, columns)
+    for outputs, pixels in _overlaps(conv, 0, rows, height, top):
+        over_rows[:, outputs, :, outputs].add_(gram[:, pixels, :, pixels])
+    over_both = gram.new_zeros(len(gram), height, width, height, width)
+    for outputs, pixels in _overlaps(conv, 1, columns, width, left):
+        over_both[:, :, outputs, :, outputs].add_(over_rows[:, :, pixels, :, pixels])
+    return over_both.view(len(image), conv.groups, height * width, height * width)
 
 
 def _overlaps(
     conv: nn.Conv2d, axis: int, size: int, outputs: int, padding: int
 ) -> Iterator[tuple[slice, slice]]:
-    """For each kernel offset: the outputs that see a pixel, and the pixels they see."""
+    """For each kernel offset: the outputs that see a pixel there, and these pixels."""
     stride, dilation = conv.stride[axis], conv.dilation[axis]
     for k in range(conv.kernel_size[axis]):
         shift = k * dilation - padding
@@ -247,4 +262,4 @@ def _overlaps(
             yield slice(first, last + 1), pixels
 
 
-_MAKERS = {"gram": _gram, "patches": _patches}
+_FACTORS = {"gram": _gram, "patches": _patches}

@@ -1,9 +1,10 @@
-"""Multinomial logistic regression in batches, by Newton's method with conjugate gradients.
+"""Batched multinomial logistic regression by an inexact Newton method (Newton-CG).
 
-Minimised is the mean cross entropy, in which every class weighs the same, plus λ/2 ‖W‖², over
-features centred and divided by one root mean square per problem; the bias is free. In principal
-axes the curvature is nearly diagonal, so the conjugate gradients are few, and every step is a few
-products of `[C, N, R]` tensors. A problem's solution does not depend on what else is in the batch.
+The objective is the class-balanced mean cross entropy plus λ/2 ‖W‖², over features centred and
+divided by one root mean square per problem; the bias is not penalised. In the basis of principal
+components the Hessian is nearly diagonal, so few steps of conjugate gradients (CG) are needed, and
+every step is a few products of `[C, N, R]` tensors. A solution does not depend on the rest of the
+batch.
 """
 
 from __future__ import annotations
@@ -16,158 +17,177 @@ from torch import Tensor
 
 TOLERANCE = 1e-6  # on the gradient's norm
 _NEWTON_STEPS = 60
-_CONJUGATE_STEPS = 300
+_CG_STEPS = 300
+_HALVINGS = 30
+_ARMIJO = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Axes:
-    """Where the problems are solved, and how to come back.
+class PrincipalBasis:
+    """PCA basis of standardised features, and the map from it back to the features.
 
     Attributes:
-        turn: `[C, D, R]`, orthonormal, so the penalty stays what it is.
-        mean: `[C, D]`, of the features.
+        components: `[C, D, R]`, orthonormal, so that the penalty is the same in both bases.
+        mean: `[C, D]`, class-balanced mean of the features.
         scale: `[C]`, root mean square of the features.
     """
 
-    turn: Tensor
+    components: Tensor
     mean: Tensor
     scale: Tensor
 
-    def back(self, solution: Tensor) -> tuple[Tensor, Tensor]:
-        """A solution `[C, R + 1, K]` as weights `[C, K, D]` and biases `[C, K]` of the features."""
-        weight = (self.turn @ solution[:, :-1]).mT / self.scale[:, None, None]
+    def to_features(self, solution: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights `[C, K, D]` and biases `[C, K]` on the features of a solution `[C, R + 1, K]`."""
+        weight = (self.components @ solution[:, :-1]).mT / self.scale[:, None, None]
         return weight, solution[:, -1] - (weight @ self.mean[..., None])[..., 0]
 
 
-def set_up(
+def standardise(
     features: Tensor, labels: Tensor, num_classes: int, weight_decay: float
-) -> tuple[Problems, Axes]:
-    """C problems with the same labels.
+) -> tuple[Problems, PrincipalBasis]:
+    """C problems with the same labels, in the basis of their principal components.
 
     Args:
         features: `[C, N, D]`, float.
-        labels: `[N]` in `0..K-1`, each class at least once, where the features are.
+        labels: `[N]` in `0..K-1`, each class at least once, on the features' device.
         num_classes: K.
-        weight_decay: λ, in units of features of root mean square 1.
+        weight_decay: λ, for features of root mean square 1.
     """
     counts = torch.bincount(labels, minlength=num_classes)
-    share = 1 / (num_classes * counts[labels].double())  # of each image in the loss; sums to 1
+    image_weight = 1 / (num_classes * counts[labels].double())
     x = features.double()
-    mean, scale = share @ x, x.square().mean((1, 2)).sqrt().clamp_min(1e-300)
+    mean, scale = image_weight @ x, x.square().mean((1, 2)).sqrt().clamp_min(1e-300)
     z = (x - mean[:, None]) / scale[:, None, None]
-    z, turn, spread = _principal(z, share)
+    z, components, variance = _principal_components(z, image_weight)
     ones = torch.ones_like(z[..., :1])
-    found = Problems(
+    problems = Problems(
         z=torch.cat([z, ones], 2),
-        share=share[:, None],
+        image_weight=image_weight[:, None],
         target=torch.nn.functional.one_hot(labels, num_classes).double(),
-        spread=torch.cat([spread, ones[:, 0]], 1)[..., None],
+        variance=torch.cat([variance, ones[:, 0]], 1)[..., None],
         weight_decay=weight_decay,
     )
-    return found, Axes(turn, mean, scale)
+    return problems, PrincipalBasis(components, mean, scale)
 
 
-def _principal(z: Tensor, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Features `[C, N, R]` in principal axes, the axes `[C, D, R]`, and the variance along each."""
-    axes = None
-    if z.shape[1] < z.shape[2]:  # fewer images than features: nothing outside of their span
-        axes = torch.linalg.qr(z.mT).Q
-        z = z @ axes
-    spread, turn = torch.linalg.eigh(z.mT @ (share[:, None] * z))
-    return z @ turn, turn if axes is None else axes @ turn, spread.clamp_min(0)
+def _principal_components(z: Tensor, image_weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores `[C, N, R]`, components `[C, D, R]` and variances `[C, R]` of features `[C, N, D]`."""
+    span = None
+    if z.shape[1] < z.shape[2]:  # fewer images than features: they span a smaller space
+        span = torch.linalg.qr(z.mT).Q
+        z = z @ span
+    variance, rotation = torch.linalg.eigh(z.mT @ (image_weight[:, None] * z))
+    components = rotation if span is None else span @ rotation
+    return z @ rotation, components, variance.clamp_min(0)
 
 
 @dataclass(frozen=True, eq=False)
 class Problems:
-    """C problems in principal axes, the bias as last axis: parameters are `[C, R + 1, K]`.
+    """C problems in their principal bases; parameters are `[C, R + 1, K]`, the bias last.
 
     Attributes:
-        z: `[C, N, R + 1]`, features and a one.
-        share: `[N, 1]`, of each image in the loss; sums to 1.
+        z: `[C, N, R + 1]`, scores of the images and a one.
+        image_weight: `[N, 1]`, weight of each image in the loss; they sum to 1.
         target: `[N, K]`, one-hot labels.
-        spread: `[C, R + 1, 1]`, variance along each axis.
+        variance: `[C, R + 1, 1]`, variance along each component.
         weight_decay: λ.
     """
 
     z: Tensor
-    share: Tensor
+    image_weight: Tensor
     target: Tensor
-    spread: Tensor
+    variance: Tensor
     weight_decay: float
 
     def __getitem__(self, index: Tensor) -> Problems:
-        return replace(self, z=self.z[index], spread=self.spread[index])
+        """The problems at these positions, or where a bool `[C]` is true."""
+        return replace(self, z=self.z[index], variance=self.variance[index])
 
     @cached_property
     def _decay(self) -> Tensor:
-        decay = self.spread.new_full((self.spread.shape[1], 1), self.weight_decay)
+        decay = self.variance.new_full((self.variance.shape[1], 1), self.weight_decay)
         decay[-1] = 0  # of the bias
         return decay
 
-    def _value(self, at: Tensor) -> Tensor:
-        fit = (self.share * self.target * (self.z @ at).log_softmax(2)).sum((1, 2))
-        return (self._decay * at.square()).sum((1, 2)) / 2 - fit
+    def _objective(self, w: Tensor) -> Tensor:
+        log_p = (self.z @ w).log_softmax(2)
+        log_likelihood = (self.image_weight * self.target * log_p).sum((1, 2))
+        return (self._decay * w.square()).sum((1, 2)) / 2 - log_likelihood
 
-    def _gradient(self, at: Tensor) -> tuple[Tensor, Tensor]:
-        p = (self.z @ at).softmax(2)
-        return self.z.mT @ (self.share * (p - self.target)) + self._decay * at, p
+    def _gradient(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradient, and the class probabilities `[C, N, K]`."""
+        p = (self.z @ w).softmax(2)
+        return self.z.mT @ (self.image_weight * (p - self.target)) + self._decay * w, p
+
+    def _hessian_times(self, vector: Tensor, p: Tensor) -> Tensor:
+        logits = self.z @ vector
+        logits = self.image_weight * p * (logits - (p * logits).sum(2, keepdim=True))
+        return self.z.mT @ logits + self._decay * vector
 
     def solve(
         self, tolerance: float = TOLERANCE, start: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Solutions `[C, R + 1, K]` and their gradients' norms `[C]`; from zero without a start."""
-        zero = self.z.new_zeros(len(self.z), self.z.shape[2], self.target.shape[1])
-        at = zero if start is None else start.clone()
-        norm, left, part = at[:, 0, 0].clone(), torch.arange(len(at), device=at.device), self
-        for _ in range(_NEWTON_STEPS):
-            here = at[left]
-            gradient, p = part._gradient(here)
-            norm[left] = gradient.norm(dim=(1, 2))
-            going = norm[left] > tolerance
-            if not going.all():
-                left, part = left[going], part[going]
-                here, gradient, p = here[going], gradient[going], p[going]
-            if not len(left):
-                break
-            at[left] = here + part._step(here, gradient, part._newton(gradient, p))
-        return at, norm
+        """Minimise the objectives.
 
-    def _newton(self, gradient: Tensor, p: Tensor) -> Tensor:
-        """Solves Hessian · direction = −gradient, more exactly the nearer the end is."""
-        doubt = (self.share * p * (1 - p)).sum((1, 2), keepdim=True) / p.shape[2]
-        inverse = 1 / (doubt.clamp_min(1e-12) * self.spread + self._decay)
-        size = _dot(gradient, gradient).sqrt()
-        enough = size * size.sqrt().clamp_max(0.1)
-        direction, residual = torch.zeros_like(gradient), -gradient
-        conjugate = inverse * residual
-        product = _dot(residual, conjugate)
-        going = torch.ones_like(product, dtype=torch.bool)
-        for _ in range(_CONJUGATE_STEPS):
-            moved = self.z @ conjugate
-            moved = self.share * p * (moved - (p * moved).sum(2, keepdim=True))
-            curved = self.z.mT @ moved + self._decay * conjugate
-            length = torch.where(going, product / _dot(conjugate, curved), 0)
-            direction, residual = direction + length * conjugate, residual - length * curved
-            going = going & (_dot(residual, residual).sqrt() > enough)
-            if not going.any():
+        Args:
+            tolerance: largest norm of a gradient at a solution.
+            start: initial parameters `[C, R + 1, K]`; default: zero.
+
+        Returns:
+            Solutions `[C, R + 1, K]` and the norms of their gradients `[C]`.
+        """
+        zero = self.z.new_zeros(len(self.z), self.z.shape[2], self.target.shape[1])
+        w = zero if start is None else start.clone()
+        norm = w[:, 0, 0].clone()
+        active, problems = torch.arange(len(w), device=w.device), self
+        for _ in range(_NEWTON_STEPS):
+            gradient, p = problems._gradient(w[active])
+            norm[active] = gradient.norm(dim=(1, 2))
+            unsolved = norm[active] > tolerance
+            if not unsolved.any():
                 break
-            scaled = inverse * residual
-            before, product = product, torch.where(going, _dot(residual, scaled), product)
-            conjugate = torch.where(going, scaled + product / before * conjugate, conjugate)
+            if not unsolved.all():
+                active, problems = active[unsolved], problems[unsolved]
+                gradient, p = gradient[unsolved], p[unsolved]
+            direction = problems._newton_direction(gradient, p)
+            w[active] = problems._line_search(w[active], gradient, direction)
+        return w, norm
+
+    def _newton_direction(self, gradient: Tensor, p: Tensor) -> Tensor:
+        """Inexact Newton direction by preconditioned CG, forcing term min(0.1, √‖g‖)."""
+        mean_p_variance = (self.image_weight * p * (1 - p)).sum((1, 2), keepdim=True) / p.shape[2]
+        preconditioner = 1 / (mean_p_variance.clamp_min(1e-12) * self.variance + self._decay)
+        norm = _dot(gradient, gradient).sqrt()
+        cg_tolerance = norm * norm.sqrt().clamp_max(0.1)
+        direction, residual = torch.zeros_like(gradient), -gradient
+        search = preconditioner * residual
+        product = _dot(residual, search)
+        active = torch.ones_like(product, dtype=torch.bool)
+        for _ in range(_CG_STEPS):
+            curvature = self._hessian_times(search, p)
+            step = torch.where(active, product / _dot(search, curvature), 0)
+            direction, residual = direction + step * search, residual - step * curvature
+            active = active & (_dot(residual, residual).sqrt() > cg_tolerance)
+            if not active.any():
+                break
+            scaled = preconditioner * residual
+            previous, product = product, torch.where(active, _dot(residual, scaled), product)
+            search = torch.where(active, scaled + product / previous * search, search)
         return direction
 
-    def _step(self, here: Tensor, gradient: Tensor, direction: Tensor) -> Tensor:
-        """The direction, halved for each problem until its objective falls enough (Armijo)."""
-        before, slope = self._value(here), _dot(gradient, direction)[:, 0, 0]
+    def _line_search(self, w: Tensor, gradient: Tensor, direction: Tensor) -> Tensor:
+        """Parameters after a step that is halved until the objective falls enough (Armijo)."""
+        before, slope = self._objective(w), _dot(gradient, direction)[:, 0, 0]
         length = torch.ones_like(before)
-        for _ in range(30):
-            after = self._value(here + length[:, None, None] * direction)
-            short = after > before + 1e-4 * length * slope + 1e-14 * before.abs()
-            if not short.any():
+        for _ in range(_HALVINGS):
+            after = self._objective(w + length[:, None, None] * direction)
+            too_long = after > before + _ARMIJO * length * slope + 1e-14 * before.abs()
+            if not too_long.any():
                 break
-            length = torch.where(short, length / 2, length)
-        return length[:, None, None] * direction
+            length = torch.where(too_long, length / 2, length)
+        return w + length[:, None, None] * direction
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Inner products `[C, 1, 1]`."""
     return (a * b).sum((1, 2), keepdim=True)

@@ -1,4 +1,4 @@
-"""Distances of all pairs of non-negative vectors, in blocks that stay in a core's cache."""
+"""Distances of all pairs of non-negative vectors, in blocks that fit into a core's cache."""
 
 from __future__ import annotations
 
@@ -15,41 +15,51 @@ _TINY = np.finfo(np.float64).tiny
 _BLOCK = 128 * 1024  # entries of one work array: 1 MB
 
 
-def blocked(
-    rows: Array, columns: Array | None, kernel: Callable, jobs: int | None, sums: int = 1
+def all_pairs(
+    rows: Array, columns: Array | None, kernel: Callable, threads: int | None, sums: int = 1
 ) -> Array:
-    """Fill `[sums, A, B]` by `kernel(small, large, work [k, F]) -> [sums, k]`.
+    """Apply a kernel to all pairs of vectors, in blocks, by several threads.
 
-    One of `small` and `large` is `[F]`, the other `[k, F]`: every pair comes with the embedding of
-    smaller total first. Threads share the rows; numpy frees the interpreter's lock meanwhile. With
-    `columns=None` each pair is done once.
+    Args:
+        rows: `[A, F]`.
+        columns: `[B, F]`; `None`: the rows again, and each pair is computed once.
+        kernel: function of `(small, large, work [k, F])` that gives `[sums, k]`. One of `small` and
+            `large` is `[F]`, the other `[k, F]`; in every pair `small` has the smaller sum.
+        threads: number of threads; `None`: one per core. numpy releases the interpreter's lock.
+        sums: numbers that the kernel gives for each pair.
+
+    Returns:
+        `[sums, A, B]`.
     """
-    same = columns is None
-    columns = rows if same else columns
+    symmetric = columns is None
+    columns = rows if symmetric else columns
+    # vectors sorted by their sums: the ones smaller than a given one are a slice
     row_order = np.argsort(rows.sum(1), kind="stable")
-    column_order = row_order if same else np.argsort(columns.sum(1), kind="stable")
+    column_order = row_order if symmetric else np.argsort(columns.sum(1), kind="stable")
     a, b = rows[row_order], columns[column_order]
-    first_larger = np.arange(len(a)) if same else np.searchsorted(b.sum(1), a.sum(1))
-    step = max(1, _BLOCK // max(1, a.shape[1]))
+    first_larger = np.arange(len(a)) if symmetric else np.searchsorted(b.sum(1), a.sum(1))
+    block_length = max(1, _BLOCK // max(1, a.shape[1]))
     ordered = np.zeros((sums, len(a), len(b)))
 
-    def fill(numbers: range) -> None:
-        work = np.empty((step, a.shape[1]))
-        for i in numbers:
-            at = first_larger[i]
-            for start in range(0, 0 if same else at, step):
-                block = slice(start, min(start + step, at))
-                ordered[:, i, block] = kernel(b[block], a[i], work[: block.stop - start])
-            for start in range(at, len(b), step):
-                block = slice(start, min(start + step, len(b)))
-                ordered[:, i, block] = kernel(a[i], b[block], work[: block.stop - start])
+    def blocks(start: int, stop: int) -> list[slice]:
+        return [slice(i, min(i + block_length, stop)) for i in range(start, stop, block_length)]
 
-    threads = os.cpu_count() or 1 if jobs is None else jobs
-    # interleaved, so that the rows of a triangle are shared out evenly
+    def fill(row_numbers: range) -> None:
+        work = np.empty((block_length, a.shape[1]))
+        for i in row_numbers:
+            larger = first_larger[i]
+            # of a symmetric matrix, only the upper triangle
+            for block in [] if symmetric else blocks(0, larger):
+                ordered[:, i, block] = kernel(b[block], a[i], work[: block.stop - block.start])
+            for block in blocks(larger, len(b)):
+                ordered[:, i, block] = kernel(a[i], b[block], work[: block.stop - block.start])
+
+    threads = threads or os.cpu_count() or 1
+    # interleaved rows, so that every part has about as much of the triangle as another
     parts = [range(k, len(a), 4 * threads) for k in range(4 * threads)]
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, parts))
-    if same:
+    if symmetric:
         lower = np.tril_indices(len(a), -1)
         ordered[:, lower[0], lower[1]] = ordered[:, lower[1], lower[0]]
     result = np.empty_like(ordered)
@@ -57,16 +67,25 @@ def blocked(
     return result
 
 
-def symmetric_matrix(rows: Array, columns: Array | None, jobs: int | None) -> Array:
-    """Symmetric distances `[A, B]`; `columns=None`: the rows again."""
-    nothing = count_both(rows == 0, (rows if columns is None else columns) == 0)
-    kernel = _share_sums_with_zeros if nothing.any() else _share_sums
-    first, second = blocked(rows, columns, kernel, jobs, sums=2)
-    return _cosine_from_sums(rows.shape[1] - nothing, first, second)
+def symmetric_matrix(rows: Array, columns: Array | None, threads: int | None) -> Array:
+    """Symmetric distances.
+
+    Args:
+        rows: `[A, F]`.
+        columns: `[B, F]`; `None`: the rows again.
+        threads: number of threads; `None`: one per core.
+
+    Returns:
+        `[A, B]`.
+    """
+    both_zero = count_both(rows == 0, (rows if columns is None else columns) == 0)
+    kernel = _share_sums_with_zeros if both_zero.any() else _share_sums
+    first, second = all_pairs(rows, columns, kernel, threads, sums=2)
+    return _cosine_from_sums(rows.shape[1] - both_zero, first, second)
 
 
 def paired_symmetric(a: Array, b: Array) -> Array:
-    """Symmetric distance of `a[i]` and `b[i]`, each `[N, F]`."""
+    """Symmetric distances `[N]` of `a[i]` and `b[i]`, each `[N, F]`."""
     swap = (a.sum(1) > b.sum(1))[:, None]
     small, large = np.where(swap, b, a), np.where(swap, a, b)
     first, second = _share_sums_with_zeros(small, large, np.empty_like(small))
@@ -88,7 +107,7 @@ def _share_sums_with_zeros(small: Array, large: Array, work: Array) -> tuple[Arr
 
 
 def _sums(share: Array) -> tuple[Array, Array]:
-    # row times row by matmul: a third of the time of einsum
+    # matmul of rows takes a third of the time of einsum
     return share.sum(axis=1), np.matmul(share[:, None, :], share[:, :, None])[:, 0, 0]
 
 
@@ -99,11 +118,11 @@ def _cosine_from_sums(filters: Array, first: Array, second: Array) -> Array:
     near-equal numbers, (n Σr² - (Σr)²) / (g (g + Σr - Σr²)) with g² = Σr² Σs². Σs² = n - 2Σr + Σr²
     is at least 1/4, as one filter at least is larger where the total is larger.
     """
-    root = np.sqrt(second * np.maximum(filters - 2 * first + second, 0))
-    spread = np.maximum(filters * second - first**2, 0)
-    below = root * (root + np.maximum(first - second, 0))
-    without = np.where(filters > 0, 1.0, 0.0)  # one embedding is all zeros, or both
-    return np.minimum(np.divide(spread, below, out=without, where=below > 0), 1.0)
+    g = np.sqrt(second * np.maximum(filters - 2 * first + second, 0))
+    numerator = np.maximum(filters * second - first**2, 0)
+    denominator = g * (g + np.maximum(first - second, 0))
+    default = np.where(filters > 0, 1.0, 0.0)  # if one embedding is all zeros, or both are
+    return np.minimum(np.divide(numerator, denominator, out=default, where=denominator > 0), 1.0)
 
 
 def _kl(small: Array, large: Array, work: Array) -> Array:
@@ -121,53 +140,73 @@ def _log_sum(small: Array, large: Array, work: Array) -> Array:
     return work.sum(axis=1)[None]
 
 
-def divergence_matrix(rows: Array, columns: Array | None, kind: str, jobs: int | None) -> Array:
-    """`kl` or `jensen_shannon` of `distance_matrix`, `[A, B]`; `columns=None`: the rows again."""
-    given = (rows,) if columns is None else (rows, columns)
-    last = given[-1]
-    unlike = count_both(rows == 0, last > 0) + count_both(rows > 0, last == 0)
-    # log 1 = 0: a filter that is 0 in both adds nothing
-    filled = [np.where(x > 0, x, 1.0) for x in given]
+def divergence_matrix(rows: Array, columns: Array | None, kind: str, threads: int | None) -> Array:
+    """Divergences `kl` or `jensen_shannon` of `t2v.distance_matrix`.
+
+    Args:
+        rows: `[A, F]`.
+        columns: `[B, F]`; `None`: the rows again.
+        kind: "kl" or "jensen_shannon".
+        threads: number of threads; `None`: one per core.
+
+    Returns:
+        `[A, B]`; infinite where a filter is 0 in one of two vectors only.
+    """
+    sides = (rows,) if columns is None else (rows, columns)
+    last = sides[-1]
+    one_zero = count_both(rows == 0, last > 0) + count_both(rows > 0, last == 0)
+    # a filter that is 0 in both adds log 1 = 0
+    filled = [np.where(x > 0, x, 1.0) for x in sides]
     kernel = _kl if kind == "kl" else _log_sum
-    (distance,) = blocked(filled[0], None if columns is None else filled[1], kernel, jobs)
+    (distance,) = all_pairs(filled[0], None if columns is None else filled[1], kernel, threads)
     if kind == "jensen_shannon":
-        # both divergences together: log of the variances' arithmetic over their geometric mean
+        # the sum of both divergences is log(arithmetic mean / geometric mean) of the variances
         logs = [np.log(x).sum(axis=1) for x in filled]
         distance -= rows.shape[1] * np.log(2) + (logs[0][:, None] + logs[-1]) / 2
         filters = rows.shape[1] - count_both(rows == 0, last == 0)
         distance = np.maximum(distance, 0) / (2 * np.maximum(filters, 1))
-    distance[unlike > 0] = np.inf
+    distance[one_zero > 0] = np.inf
     return distance
 
 
 def variance_matrix(
     rows: Array, columns: Array, row_scale: Array, column_scale: Array, *, centred: bool
 ) -> Array:
-    """Cosine or correlation distance of scale / F, over the filters that are positive in both."""
+    """Cosine or correlation distance of scale / F, over the filters that are positive in both.
+
+    Args:
+        rows: F of A tasks, `[A, F]`.
+        columns: F of B tasks, `[B, F]`.
+        row_scale: `[A, F]`, or of a shape that broadcasts to it.
+        column_scale: `[B, F]`, or of a shape that broadcasts to it.
+        centred: correlation instead of cosine.
+
+    Returns:
+        `[A, B]`; 1 where no filter is positive in both.
+    """
 
     def variances(fisher: Array, scale: Array) -> tuple[Array, Array]:
-        kept = fisher > 0
-        v = np.divide(scale, fisher, out=np.zeros_like(fisher), where=kept)
+        positive = fisher > 0
+        v = np.divide(scale, fisher, out=np.zeros_like(fisher), where=positive)
         v /= np.maximum(v.max(axis=1, keepdims=True, initial=0), _TINY)
-        if centred:  # moves no correlation, saves digits
-            v -= v.sum(1, keepdims=True) / np.maximum(kept.sum(1, keepdims=True), 1) * kept
-        return v, kept.astype(np.float64)
+        if centred:  # changes no correlation, and saves digits
+            v -= v.sum(1, keepdims=True) / np.maximum(positive.sum(1, keepdims=True), 1) * positive
+        return v, positive.astype(np.float64)
 
-    (v, kept_v), (w, kept_w) = variances(rows, row_scale), variances(columns, column_scale)
-    product, square_v, square_w = v @ w.T, v**2 @ kept_w.T, kept_v @ (w**2).T
+    (v, in_v), (w, in_w) = variances(rows, row_scale), variances(columns, column_scale)
+    product, square_v, square_w = v @ w.T, v**2 @ in_w.T, in_v @ (w**2).T
     if centred:
-        count, sum_v, sum_w = kept_v @ kept_w.T, v @ kept_w.T, kept_v @ w.T
+        count, sum_v, sum_w = in_v @ in_w.T, v @ in_w.T, in_v @ w.T
         product = count * product - sum_v * sum_w
         square_v = count * square_v - sum_v**2
         square_w = count * square_w - sum_w**2
-    below = np.sqrt(np.maximum(square_v, 0) * np.maximum(square_w, 0))
-    nothing_shared = np.zeros_like(product)
-    cosine = np.divide(product, below, out=nothing_shared, where=below > 0)
+    norms = np.sqrt(np.maximum(square_v, 0) * np.maximum(square_w, 0))
+    cosine = np.divide(product, norms, out=np.zeros_like(product), where=norms > 0)
     return np.clip(1 - cosine, 0, 2)
 
 
 def count_both(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> Array:
-    """`[A, B]`: number of filters at which both are true."""
+    """Numbers of filters `[A, B]` at which both `a [A, F]` and `b [B, F]` are true."""
     if not (a.any() and b.any()):
         return np.zeros((len(a), len(b)))
     return (a.astype(np.float32) @ b.astype(np.float32).T).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Single precision that is single precision on a GPU, too."""
+"""Disable TF32 in cuDNN convolutions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch.backends import cudnn
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Convolutions inside keep all bits of float32; also a decorator.
+    """Context in which convolutions use full float32 precision; also a decorator.
 
-    On a GPU PyTorch rounds their factors to TF32, ten bits of mantissa, unless it is told not to:
-    single entries of an embedding then differ from the CPU's by up to .05 of their layer's mean
-    (36 tasks, the embedded probe, an H200: `data_scripts/benchmarks/devices.py` without this).
+    By default PyTorch rounds their factors to TF32 on a GPU, ten bits of mantissa: entries of an
+    embedding can then differ from those of the CPU by .05 of their layer's mean
+    (`data_scripts/benchmarks/devices.py` measures it).
     """
     settings = {"benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
     with cudnn.flags(enabled=cudnn.enabled, allow_tf32=False, **settings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,38 +16,48 @@ from pathlib import Path
 def replacing(path: str | Path) -> Iterator[Path]:
     """A hidden file beside `path` to write to; it takes the place of `path` when the block ends.
 
-    If the block raises, `path` stays as it was and the hidden file is removed.
+    If the block raises, `path` stays as it was and the hidden file is removed. The new file has
+    the permissions of any new file, whatever those of the old one were.
 
     Args:
         path: the file to be; its folder must exist.
     """
     path = Path(path)
     draft = _draft(path)
+    # some writers (safetensors, tempfile) make files that only their owner can read
+    draft.touch()
+    mode = stat.S_IMODE(draft.stat().st_mode)
+    draft.unlink()
     try:
         yield draft
+        draft.chmod(mode)
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
 
 @contextmanager
-def adding_folder(path: str | Path) -> Iterator[Path]:
+def adding_folder(path: str | Path, *, replace: bool = False) -> Iterator[Path]:
     """A hidden folder beside `path` to fill; it becomes `path` when the block ends.
 
-    If the block raises, nothing is left.
+    If the block raises, nothing is left of it.
 
     Args:
-        path: the folder to be; it must not exist, or be empty.
+        path: the folder to be; its parent must exist.
+        replace: a folder that is there is removed; otherwise it must be empty.
     """
     path = Path(path)
-    draft = _draft(path)
+    draft, old = _draft(path), _draft(path)
     draft.mkdir()
     try:
         yield draft
+        if replace and path.exists():
+            os.rename(path, old)
         os.rename(draft, path)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def sha256_of(path: str | Path) -> str:

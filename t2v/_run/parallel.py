@@ -1,4 +1,4 @@
-"""Independent pieces of work, in parallel by joblib: on this machine, or wherever it is told to."""
+"""Parallel map with joblib, on local processes or any joblib backend."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 import torch
 from joblib import Parallel, delayed
-from rich.console import Console
-from rich.progress import track
 from threadpoolctl import threadpool_limits
 
-_at_first = 0  # bytes of this process after its first item
+from t2v._run.progress import bar
+
+_first_size = 0  # bytes of this process after its first item
 
 
 def default_jobs(*devices: torch.device) -> int:
-    """One process per core (-1), but a single one where a network is on a GPU."""
+    """Number of processes: one per core (-1), or 1 if any device is a GPU."""
     return 1 if any(device.type == "cuda" for device in devices) else -1
 
 
@@ -33,20 +33,20 @@ def in_parallel(
     progress: bool = False,
     ordered: bool = True,
 ) -> Iterator[Any]:
-    """`work(*item)` for every item, as soon as each is done.
+    """Results of `work(*item)` for every item, each as soon as it is done.
 
-    The work is a `joblib.Parallel`: processes on this machine, or whatever
-    `joblib.parallel_config` says (a Dask cluster, say). A process uses its share of the cores,
-    whatever OMP_NUM_THREADS says for all of them together.
+    They are computed by `joblib.Parallel`: in processes on this machine, or by the backend that
+    `joblib.parallel_config` sets (a Dask cluster, for example). With several processes each uses
+    one thread, whatever OMP_NUM_THREADS says.
 
     Args:
         work: a function that can be pickled.
-        items: its arguments.
-        jobs: processes; -1: one per core.
+        items: tuples of its arguments.
+        jobs: number of processes; -1: one per core.
         total: number of items.
-        what: they are, for the progress bar.
-        progress: show it.
-        ordered: results in the order of the items, or in that in which they are done.
+        what: text of the progress bar.
+        progress: show a progress bar.
+        ordered: results in the order of the items; otherwise as they are done.
     """
     threads = torch.get_num_threads() if jobs == 1 else 1
     order = "generator" if ordered else "generator_unordered"
@@ -58,31 +58,24 @@ def in_parallel(
     return bar(done, what, total, progress)
 
 
-def bar(items: Iterable[Any], what: str, total: int, progress: bool) -> Iterator[Any]:
-    """The items; with progress, under a bar on stderr where somebody is there to see it."""
-    console = Console(stderr=True)
-    seen = progress and (console.is_terminal or console.is_jupyter)
-    return track(items, what, total=total, console=console, disable=not seen, transient=True)
-
-
 def _limited(threads: int, work: Callable[..., Any], item: tuple) -> Any:
     torch.set_num_threads(threads)
     with threadpool_limits(threads):
         result = work(*item)
-    _give_back()
+    _trim_memory()
     return result
 
 
-def _give_back() -> None:
-    """Returns freed memory to the system where the process has grown by 200 MB.
+def _trim_memory() -> None:
+    """Return freed memory to the system if the process has grown by 200 MB.
 
-    joblib ends one that has grown by 300 MB. To do it after every item would be slow: the next one
-    gets its pages back zeroed.
+    joblib ends a process that has grown by 300 MB. Trimming after every item would be slow: the
+    system zeroes the pages that the next item asks for.
     """
-    global _at_first
+    global _first_size
     with contextlib.suppress(OSError, AttributeError):  # Linux with glibc only
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         size = pages * os.sysconf("SC_PAGE_SIZE")
-        _at_first = _at_first or size
-        if size > _at_first + 200e6:
+        _first_size = _first_size or size
+        if size > _first_size + 200e6:
             ctypes.CDLL(None).malloc_trim(0)

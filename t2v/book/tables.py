@@ -1,8 +1,8 @@
-"""Tables of results, each beside a note of how it was made; a changed table is refused.
+"""CSV result tables with a JSON provenance sidecar, verified by checksum when read.
 
-A table is `name.csv`; its note, the sidecar, `name.json` with: `command`, `commit`, `seed`,
-`seconds`, `device`, `versions`, `inputs` (name, sha256, licence), `columns` (unit and meaning),
-`rows`, `limits` in words, and `sha256` of the table.
+The sidecar of `name.csv` is `name.json` with `command`, `commit`, `seed`, `seconds`, `device`,
+`versions`, `inputs` (name, sha256, licence), `columns` (unit and meaning), `rows`, `limits` in
+words, and `sha256` of the table.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 
 import pandas as pd
 
+from t2v._run.files import replacing, sha256_of
 from t2v.errors import FileError, InputError
 
 _PACKAGES = ("t2v", "numpy", "scipy", "scikit-learn", "pandas", "torch", "torchvision")
@@ -43,23 +43,23 @@ def write(
 
     Args:
         frame: one row per observation; its index is not written.
-        path: of the `.csv`; the sidecar takes the same name with `.json`.
-        columns: for every column of the frame `{"unit": ..., "meaning": ...}`.
+        path: path of the table, ending in `.csv`; the sidecar has the same name with `.json`.
+        columns: `{"unit": ..., "meaning": ...}` for every column of the frame.
         limits: what the numbers do not show, in words for the reader.
-        seed: of everything random in it.
-        seconds: how long it took.
-        device: on which it was computed; `None`: "cpu".
-        inputs: files and data it was made from: `name`, `licence`, and `sha256` or a `path` whose
-            sha256 is taken (the path itself is not kept).
-        command: that makes it again; `None`: the one now running.
-        **more: anything else worth knowing, e.g. `source="Fig. 6"`; must be JSON.
+        seed: seed or seeds of all random numbers.
+        seconds: computing time in seconds.
+        device: device of the computation; `None`: "cpu".
+        inputs: files and data the table depends on: `name`, `licence`, and `sha256` or the `path`
+            of a file (whose sha256 is noted instead of the path).
+        command: command that makes the table; `None`: the running one.
+        **more: further entries of the sidecar, e.g. `source="Fig. 6"`; must be JSON.
 
     Returns:
         The path of the table.
 
     Raises:
         InputError: if a column is not described, or a described one is missing; if limits are
-            empty; if an input lacks name, licence or checksum.
+            empty; if an input has no name, licence or checksum.
     """
     path = Path(path)
     if path.suffix != ".csv":
@@ -75,7 +75,7 @@ def write(
         "seconds": None if seconds is None else round(float(seconds), 1),
         "device": device or "cpu",
         "versions": _versions(),
-        "inputs": [_input(given, path) for given in inputs],
+        "inputs": [_input(entry, path) for entry in inputs],
         **more,
         "limits": limits,
         "rows": len(frame),
@@ -84,18 +84,10 @@ def write(
     }
     sidecar = (json.dumps(note, indent=1, ensure_ascii=False) + "\n").encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    drafts = []
-    try:
-        for target, data in ((path, content), (path.with_suffix(".json"), sidecar)):
-            drafts.append((target.with_name(f".{target.name}.{os.getpid()}.part"), target))
-            drafts[-1][0].write_bytes(data)
-        # killed between the two, the pair disagrees and `read` refuses it
-        for draft, target in drafts:
-            os.replace(draft, target)
-    finally:
-        for draft, _ in drafts:
-            with contextlib.suppress(FileNotFoundError):
-                draft.unlink()
+    # if the process is killed between the two, the pair disagrees and `read` refuses it
+    with replacing(path) as table, replacing(path.with_suffix(".json")) as beside:
+        table.write_bytes(content)
+        beside.write_bytes(sidecar)
     return path
 
 
@@ -103,23 +95,22 @@ def read(path: str | Path) -> pd.DataFrame:
     """Read a table and check it against its sidecar.
 
     Args:
-        path: of the `.csv`.
+        path: path of the `.csv` file.
 
     Returns:
         The table; `.attrs["provenance"]` is the sidecar as a dictionary.
 
     Raises:
-        FileError: if either file is missing or unreadable, or the table is not the one that was
-            written.
+        FileError: if one of the files is missing or unreadable, or the table has been changed.
     """
     path = Path(path)
     note = provenance(path)
     content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != note["sha256"]:
+    checksum = hashlib.sha256(content).hexdigest()
+    if checksum != note["sha256"]:
         raise FileError(
-            f"{path}: sha256 {found[:12]}… is not the {note['sha256'][:12]}… of its sidecar: the "
-            f"table was changed by hand or half written; make it again: {note['command']}"
+            f"{path}: sha256 {checksum[:12]}… is not the {note['sha256'][:12]}… of its sidecar: "
+            f"the table was changed by hand or half written; make it again: {note['command']}"
         )
     frame = pd.read_csv(path)
     frame.attrs["provenance"] = note
@@ -127,14 +118,14 @@ def read(path: str | Path) -> pd.DataFrame:
 
 
 def as_markdown(path: str | Path, title: str) -> str:
-    """A kept table for a page: title, rows and limits, or one line that says it is not there.
+    """A table as Markdown: title, rows and limits; for a missing table, one line that says so.
 
     Args:
-        path: of the `.csv`.
-        title: what it shows, on which images.
+        path: path of the `.csv` file.
+        title: what the table shows, on which images.
 
     Raises:
-        FileError: see `read`; a missing table is none.
+        FileError: if the table has been changed, or its sidecar is missing or unreadable.
     """
     path = Path(path)
     if not path.exists():
@@ -150,36 +141,27 @@ def provenance(path: str | Path) -> dict[str, Any]:
     """The sidecar of a table.
 
     Args:
-        path: of the `.csv`.
+        path: path of the `.csv` file.
 
     Returns:
-        What `write` noted.
+        The entries that `write` noted, by name.
 
     Raises:
-        FileError: if the table or its sidecar is missing, or the sidecar is not one.
+        FileError: if the table or its sidecar is missing, or the sidecar is damaged.
     """
     path = Path(path)
     sidecar = path.with_suffix(".json")
-    for needed in (path, sidecar):
-        if not needed.is_file():
-            raise FileError(f"{needed}: not found; a table needs its .csv and its .json")
+    for file in (path, sidecar):
+        if not file.is_file():
+            raise FileError(f"{file}: not found; a table needs its .csv and its .json")
     try:
         note = json.loads(sidecar.read_text(encoding="utf-8"))
     except ValueError as error:
         raise FileError(f"{sidecar}: not a sidecar ({error}); make the table again") from None
     missing = {"sha256", "command", "columns", "limits"} - set(note)
     if missing:
-        raise FileError(f"{sidecar}: lacks {', '.join(sorted(missing))}; make the table again")
+        raise FileError(f"{sidecar}: has no {', '.join(sorted(missing))}; make the table again")
     return note
-
-
-def sha256(path: str | Path) -> str:
-    """Checksum of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        digest = hashlib.sha256()
-        for block in iter(lambda: file.read(2**20), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _check_columns(
@@ -196,14 +178,14 @@ def _check_columns(
             raise InputError(f"{path.name}: column {name!r} needs a unit (may be '') and a meaning")
 
 
-def _input(given: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    kept = {key: value for key, value in given.items() if key != "path"}
-    if "path" in given:
-        kept["sha256"] = sha256(given["path"])
+def _input(entry: Mapping[str, Any], table: Path) -> dict[str, Any]:
+    noted = {key: value for key, value in entry.items() if key != "path"}
+    if "path" in entry:
+        noted["sha256"] = sha256_of(entry["path"])
     for key in ("name", "sha256", "licence"):
-        if not kept.get(key):
-            raise InputError(f"{path.name}: input {given.get('name', given)!r} lacks its {key}")
-    return kept
+        if not noted.get(key):
+            raise InputError(f"{table.name}: input {entry.get('name', entry)!r} has no {key}")
+    return noted
 
 
 def _running_command() -> str:
@@ -217,19 +199,19 @@ def _running_command() -> str:
 
 
 def commit() -> str | None:
-    """The commit of this checkout, `+` where files differ from it; nothing outside git.
+    """The commit of this checkout, with `+` if files differ from it; `None` outside git.
 
-    Kept tables do not count: a run writes them while it goes on.
+    The tables in `book/results` do not count as differences: a run writes them.
     """
-    here = Path(__file__).resolve().parents[2]
-    if not (here / ".git").exists():
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
         return None
-    git = ["git", "-C", str(here)]
+    git = ["git", "-C", str(root)]
     head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
-    differ = [*git, "diff", "--quiet", "HEAD", "--", ".", ":(exclude)book/results"]
     if head.returncode:
         return None
-    return head.stdout.strip() + ("+" if subprocess.run(differ).returncode else "")
+    diff = [*git, "diff", "--quiet", "HEAD", "--", ".", ":(exclude)book/results"]
+    return head.stdout.strip() + ("+" if subprocess.run(diff).returncode else "")
 
 
 def _versions() -> dict[str, str]:

@@ -1,8 +1,7 @@
-"""Networks of one and two layers on the unit square, where the embedding can be written down.
+"""Networks of one and two layers on the unit square, whose Fisher information has a closed form.
 
-Achille et al. (arXiv 1902.03545), Sect. 2.2, Supplement A (the Fisher information of a two-layer
-network) and Fig. 5 (64 binary tasks on the unit square). Numpy and scikit-learn only; everything
-here fits in a page of algebra, which the chapter *Two layers* goes through.
+Achille et al. (arXiv 1902.03545), Sect. 2.2, Supplement A (two-layer network) and Fig. 5 (64 binary
+tasks on the unit square). The chapter *Two layers* derives the formulas.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class SquareTasks(NamedTuple):
         points: `[N, 2]`, the centres of a `side` by `side` grid; `N = side**2`, row by row from
             the bottom left corner.
         labels: int64 `[T, N]`, 0 or 1.
-        clusters: int64 `[T]`, the number of pieces each task was made of.
+        clusters: int64 `[T]`, number of k-means cells of each task.
     """
 
     points: np.ndarray
@@ -48,17 +47,17 @@ def unit_grid(side: int) -> np.ndarray:
 def square_tasks(
     count: int = 64, *, side: int = 32, clusters: tuple[int, int] = (3, 16), seed: int = 0
 ) -> SquareTasks:
-    """Draw the binary tasks of Fig. 5: k-means pieces of the square, half of them in class 1.
+    """The binary tasks of Fig. 5: k-means cells of the square, half of them in class 1.
 
     Args:
         count: number of tasks.
         side: points along one side of the square.
-        clusters: fewest and most pieces (both included); each task draws its own number `k`
-            uniformly, and `k // 2` of its pieces, chosen at random, are class 1.
-        seed: of numbers, initial centres and classes.
+        clusters: smallest and largest number of cells; the number `k` of a task is drawn uniformly,
+            and `k // 2` random cells are class 1.
+        seed: seed of numbers, initial centres and classes.
 
     Raises:
-        InputError: fewer than two pieces, or more pieces than points.
+        InputError: fewer than two cells, or more cells than points.
     """
     low, high = clusters
     points = unit_grid(side)
@@ -82,7 +81,7 @@ def relu_features(points: np.ndarray, count: int = 10, seed: int = 0) -> np.ndar
     Args:
         points: `[N, 2]`.
         count: number of features D.
-        seed: of a, b and c.
+        seed: seed of a, b and c.
 
     Returns:
         `[N, D]`. A feature may be zero on the whole square, as in the paper's recipe.
@@ -102,16 +101,18 @@ def fit_logistic(
 ) -> np.ndarray:
     """Weights of `p(y=1 | x) = sigmoid(w . phi(x))`, without a bias, fitted to convergence.
 
+    The objective is the mean cross entropy + `weight_decay / 2 * |w|**2`.
+
     Args:
         features: `[N, D]`.
         labels: 0 or 1, `[N]`; both must occur.
-        weight_decay: minimised is the mean cross entropy + `weight_decay / 2 * |w|**2`.
+        weight_decay: positive.
 
     Returns:
         `w`, `[D]`.
 
     Raises:
-        InputError: only one class, or no weight decay (separable tasks have no optimum then).
+        InputError: one class only, or no weight decay (separable tasks would have no optimum).
     """
     if weight_decay <= 0:
         raise InputError(f"fit_logistic: weight_decay must be positive, got {weight_decay}")
@@ -144,7 +145,7 @@ def last_layer_fisher(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def two_layer_fisher(inputs: np.ndarray, hidden: np.ndarray, output: np.ndarray) -> np.ndarray:
     """The full Fisher information of `p = sigmoid(w . z)`, `z = sigmoid(U x)` (Supplement A).
 
-    The paper prints the mixed block without the factor `w_k`; here it is with it.
+    The mixed block has the factor `w_k`, which is missing in the paper's formula.
 
     Args:
         inputs: x, `[N, D]`.
@@ -152,12 +153,12 @@ def two_layer_fisher(inputs: np.ndarray, hidden: np.ndarray, output: np.ndarray)
         output: w, `[H]`.
 
     Returns:
-        `[H + H*D, H + H*D]`, first w, then the rows of U one after the other.
+        `[H + H*D, H + H*D]`, in the order w, then U row by row.
     """
     z = expit(inputs @ hidden.T)
     p = expit(z @ output)
-    through = output * z * (1 - z)  # the derivative of w . z by the input of unit k, [N, H]
-    by_hidden = (through[:, :, None] * inputs[:, None, :]).reshape(len(inputs), -1)
+    slope = output * z * (1 - z)  # derivative of w . z by the input of unit k, [N, H]
+    by_hidden = (slope[:, :, None] * inputs[:, None, :]).reshape(len(inputs), -1)
     jacobian = np.concatenate([z, by_hidden], axis=1)
     return (jacobian * (p * (1 - p))[:, None]).T @ jacobian / len(inputs)
 
@@ -165,10 +166,10 @@ def two_layer_fisher(inputs: np.ndarray, hidden: np.ndarray, output: np.ndarray)
 def feature_fisher(
     inputs: np.ndarray, hidden: np.ndarray, head: np.ndarray, bias: np.ndarray | float = 0.0
 ) -> np.ndarray:
-    """The Fisher information of U alone under a softmax head: what Task2Vec keeps of the network.
+    """The Fisher information of U alone under a softmax head, as in Task2Vec.
 
-    The number of classes K disappears: labels enter through the `[H, H]` matrix
-    `W^T (diag p - p p^T) W` of each image only.
+    Its size does not depend on the number of classes K: labels enter only through the `[H, H]`
+    matrix `W^T (diag p - p p^T) W` of each image.
 
     Args:
         inputs: x, `[N, D]`.
@@ -177,7 +178,7 @@ def feature_fisher(
         bias: b, `[K]`; `p = softmax(W z + b)`.
 
     Returns:
-        `[H*D, H*D]`, the rows of U one after the other.
+        `[H*D, H*D]`, for U row by row.
     """
     z = expit(inputs @ hidden.T)
     p = softmax(z @ head.T + bias, axis=1)
@@ -192,26 +193,26 @@ def feature_fisher(
 def flatten(fisher: np.ndarray) -> np.ndarray:
     """Symmetric matrices `[..., D, D]` as vectors `[..., D*(D+1)/2]`.
 
-    The upper triangle, off-diagonal entries times the root of 2: Euclidean distances between the
-    vectors are the Frobenius distances between the matrices.
+    The upper triangle, with off-diagonal entries times the root of 2, so that Euclidean distances
+    between the vectors are Frobenius distances between the matrices.
     """
     rows, columns = np.triu_indices(fisher.shape[-1])
     return fisher[..., rows, columns] * np.where(rows == columns, 1.0, np.sqrt(2.0))
 
 
 def boundary_length(labels: np.ndarray) -> np.ndarray:
-    """Length of the line between the classes, in sides of the square: labels `[T, N]` to `[T]`."""
+    """Length `[T]` of the class boundary in sides of the square, for labels `[T, N]`."""
     side = int(np.sqrt(labels.shape[-1]))
     tiles = labels.reshape(-1, side, side)
     return sum((np.diff(tiles, axis=axis) != 0).sum((1, 2)) for axis in (1, 2)) / side
 
 
 def boundary_distance(labels: np.ndarray, blur: float = 0.1) -> np.ndarray:
-    """How unlike the places of two tasks' boundaries are: labels `[T, N]` to `[T, T]`.
+    """Distances `[T, T]` of the class boundaries of tasks, for labels `[T, N]`.
 
-    The cosine distance between the maps of cells that touch another class, after a Gaussian blur
-    of `blur` sides: 0 for the same boundaries (whichever side is class 1), 1 for boundaries that
-    never come near each other.
+    Cosine distance between the maps of points with a neighbour of the other class, after a Gaussian
+    blur of `blur` sides: 0 for equal boundaries (whichever side is class 1), 1 for boundaries that
+    are far from each other everywhere.
     """
     side = int(np.sqrt(labels.shape[-1]))
     tiles = labels.reshape(-1, side, side)
@@ -223,21 +224,24 @@ def boundary_distance(labels: np.ndarray, blur: float = 0.1) -> np.ndarray:
 
 
 def spread(places: np.ndarray, gap: float, seed: int = 0) -> np.ndarray:
-    """Move the centres of tiles apart until none overlap, each as little as it takes.
+    """Centres of square tiles, moved apart by small steps until no two tiles overlap.
 
     Args:
-        places: `[T, 2]`; equal places are told apart by a jitter of a thousandth of `gap`.
+        places: initial centres `[T, 2]`; a jitter of a thousandth of `gap` separates equal ones.
         gap: side of a tile.
-        seed: of the jitter.
+        seed: seed of the jitter.
+
+    Returns:
+        `[T, 2]`.
     """
     places = places + np.random.default_rng(seed).normal(0, 1e-3 * gap, size=places.shape)
     for _ in range(5_000):
         offset = places[:, None] - places[None]
-        apart = np.abs(offset).max(-1)
-        np.fill_diagonal(apart, np.inf)
-        if apart.min() >= gap * (1 - 1e-3):
+        separation = np.abs(offset).max(-1)
+        np.fill_diagonal(separation, np.inf)
+        if separation.min() >= gap * (1 - 1e-3):
             break
-        along = np.abs(offset) == apart[..., None]  # the axis on which they are nearly apart
-        push = along * np.sign(offset) * np.clip(gap - apart, 0, None)[..., None]
+        axis = np.abs(offset) == separation[..., None]  # along which the smallest push is enough
+        push = axis * np.sign(offset) * np.clip(gap - separation, 0, None)[..., None]
         places = places + 0.3 * push.sum(1)
     return places

@@ -1,4 +1,4 @@
-"""How good a choice of expert or a map of tasks is, always with its uncertainty over tasks.
+"""Evaluation of expert selection and of maps of tasks, with uncertainty over tasks.
 
 Needs numpy and scipy only. Errors are shares in [0, 1], not per cent.
 """

@@ -1,4 +1,4 @@
-"""Agreement of two orders of sources within targets, with its uncertainty over both."""
+"""Rank agreement of two distances from source to target tasks, with its uncertainty."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Array = NDArray[np.float64]
 
 
 class Agreement(NamedTuple):
-    """How well one order of sources agrees with another, within targets."""
+    """Rank agreement of two distances, with a 95% interval and a two-sided p-value."""
 
     value: float
-    """Mean over targets of Spearman's correlation over sources."""
+    """Mean over target tasks of Spearman's correlation over source tasks."""
     low: float
     high: float
     p: float
     by_target: Array
-    """`[T]`."""
+    """Correlation of each target task `[T]`; NaN if it is not defined."""
 
 
 def rank_agreement(
@@ -33,22 +33,22 @@ def rank_agreement(
     resamples: int = 1999,
     seed: int = 0,
 ) -> Agreement:
-    """Rank correlation of a distance with the transfer distance, within each target.
+    """Mean rank correlation of a distance with the transfer distance, within target tasks.
 
-    Cells share targets and sources, so they are not independent: for the interval (95%) both are
-    drawn anew with replacement (the pigeonhole bootstrap of Owen 2007), and for the two-sided test
-    the sources change places, the same way for all targets.
+    Cells share target and source tasks, so they are not independent. For the 95% interval both are
+    resampled with replacement (pigeonhole bootstrap, Owen 2007); for the two-sided test the source
+    tasks are permuted, in the same way for all target tasks.
 
     Args:
-        distance: `[T, M]`.
-        transfer: `[T, M]`.
-        use: bool `[T, M]`, cells that count; `None`: all. Targets with fewer than three are left
-            out.
-        resamples: of each.
-        seed: of both.
+        distance: `[T, M]`, distance from M source tasks to T target tasks.
+        transfer: `[T, M]`, transfer distance.
+        use: bool `[T, M]`, cells that count; `None`: all. Target tasks with fewer than three such
+            cells are left out.
+        resamples: number of resamples for the interval, and of permutations for the test.
+        seed: seed of resamples and permutations.
 
     Raises:
-        InputError: if shapes differ, or no target has three sources.
+        InputError: if shapes differ, or no target task has three source tasks.
     """
     distance, transfer = (np.asarray(v, dtype=np.float64) for v in (distance, transfer))
     use = np.ones(distance.shape, dtype=bool) if use is None else np.asarray(use)
@@ -65,8 +65,9 @@ def rank_agreement(
     column = rng.integers(sources, size=(resamples, 1, sources))
     drawn = _mean(_correlations(distance[row, column], transfer[row, column], use[row, column]))
     order = rng.permuted(np.tile(np.arange(sources), (resamples, 1)), axis=1)
-    moved = distance[:, order].swapaxes(0, 1), use[:, order].swapaxes(0, 1)  # [resamples, T, M]
-    shuffled = _mean(_correlations(moved[0], transfer, use & moved[1]))
+    permuted = distance[:, order].swapaxes(0, 1)  # [resamples, T, M]
+    usable = use & use[:, order].swapaxes(0, 1)
+    shuffled = _mean(_correlations(permuted, transfer, usable))
     value = float(np.nanmean(by_target))
     low, high = np.nanquantile(drawn, [0.025, 0.975])
     p = (1 + np.sum(np.abs(shuffled) >= abs(value) - 1e-12)) / (resamples + 1)
@@ -74,19 +75,19 @@ def rank_agreement(
 
 
 def _mean(correlations: Array) -> Array:
-    """Over targets, where there is a correlation; 0 where there is none."""
-    there = np.isfinite(correlations)
-    return np.where(there, correlations, 0).sum(-1) / np.maximum(there.sum(-1), 1)
+    """Mean of the finite correlations along the last axis; 0 if there are none."""
+    finite = np.isfinite(correlations)
+    return np.where(finite, correlations, 0).sum(-1) / np.maximum(finite.sum(-1), 1)
 
 
 def _correlations(x: Array, y: Array, use: NDArray[np.bool_]) -> Array:
-    """Spearman's, along the last axis; NaN where one side is constant, or nothing is there."""
+    """Spearman's correlations of the used cells along the last axis; NaN if one is constant."""
     count = np.maximum(use.sum(-1, keepdims=True), 1)
 
     def ranks(values: Array) -> Array:
-        ranked = rankdata(np.where(use, values, np.inf), axis=-1)  # what does not count is last
+        ranked = rankdata(np.where(use, values, np.inf), axis=-1)  # unused cells are last
         return np.where(use, ranked - np.where(use, ranked, 0).sum(-1, keepdims=True) / count, 0)
 
     a, b = ranks(x), ranks(y)
-    below = np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
-    return np.divide((a * b).sum(-1), below, out=np.full(below.shape, np.nan), where=below > 1e-9)
+    norms = np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+    return np.divide((a * b).sum(-1), norms, out=np.full(norms.shape, np.nan), where=norms > 1e-9)

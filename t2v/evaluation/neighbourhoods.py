@@ -1,4 +1,7 @@
-"""What a matrix of distances puts side by side: groups, taxonomy, hubs."""
+"""Neighbourhood statistics of a distance matrix.
+
+Nearest-neighbour purity, taxonomic distance of the k nearest neighbours (Fig. 2), hubness.
+"""
 
 from __future__ import annotations
 
@@ -15,84 +18,95 @@ Array = NDArray[np.float64]
 
 
 class Rate(NamedTuple):
-    """Share of tasks whose nearest task is of their own group."""
+    """Share of tasks whose nearest neighbour is of the same group (purity)."""
 
     rate: float
     chance: float
-    """What the rate is on average if the nearest task is drawn at random; exact, not simulated."""
+    """Expected rate of random neighbours; exact, not simulated."""
     hits: Array
-    """Per task that could hit, in [0, 1]; between the two where several are equally near."""
+    """Hit of each possible task, in [0, 1]; a share if several neighbours are equally near."""
     possible: NDArray[np.bool_]
-    """`[A]`, tasks of which another of the group exists; only these count."""
+    """`[A]`, tasks whose group has another task; the rate is over these."""
 
 
 class Curve(NamedTuple):
-    """Mean taxonomic distance of the k nearest tasks, against k (Fig. 2 centre)."""
+    """Mean taxonomic distance of the k nearest neighbours as a function of k (Fig. 2, centre)."""
 
     ks: NDArray[np.intp]
     mean: Array
     best: Array
-    """The same for the order by taxonomic distance itself, below which no map of the tasks goes."""
+    """Lower bound: the curve of neighbours in the order of taxonomic distance itself."""
     chance: float
+    """Expected value for neighbours in random order."""
     per_task: Array
-    """`[T, K]`, of which `mean` is the mean over tasks."""
+    """`[T, K]`, curve of each task; `mean` is the mean over tasks."""
 
 
 class Hubs(NamedTuple):
-    """How often each task is among the k nearest of another."""
+    """Hubness: number of tasks that have a task among their k nearest neighbours."""
 
     counts: NDArray[np.intp]
+    """`[T]`."""
     skewness: float
-    """Skewness of the counts, near 0 without hubs (Radovanović et al. 2010)."""
+    """Skewness of the counts, about 0 if there are no hubs (Radovanović et al. 2010)."""
     largest_share: float
-    """Share of all other tasks that have the most frequent one among their k nearest."""
+    """Share of the other tasks that have the largest hub among their k nearest neighbours."""
 
 
 def same_group_rate(
     distance: ArrayLike, groups: Sequence[Any], others: Sequence[Any] | None = None
 ) -> Rate:
-    """How often the nearest task is of the same group.
+    """Share of tasks whose nearest neighbour is of the same group.
 
     Args:
-        distance: `[A, B]`. With `others=None` rows and columns are the same tasks and a task is not
-            its own neighbour.
-        groups: A labels, of the rows.
-        others: B labels of the columns, when these are other tasks.
+        distance: `[A, B]`. With `others=None` rows and columns are the same tasks, and a task is
+            not its own neighbour.
+        groups: A group labels, of the rows.
+        others: B group labels, of the columns; `None`: the columns are the rows' tasks.
 
     Returns:
-        The rate over tasks that have a mate, the exact chance level and the hits by task.
+        The rate over tasks whose group has another task, the exact chance level, and the hit of
+        each task.
 
     Raises:
-        InputError: if labels and matrix do not fit, or no task has a mate.
+        InputError: if the numbers of labels and the shape differ, or no group has another task.
+
+    Example:
+        >>> import numpy as np
+        >>> from t2v.evaluation import same_group_rate
+        >>> places = np.array([0.0, 1.0, 10.0, 12.0, 13.5])
+        >>> rate = same_group_rate(abs(places[:, None] - places), ["a", "a", "b", "b", "a"])
+        >>> round(rate.rate, 2), round(rate.chance, 2)
+        (0.6, 0.4)
     """
     distance, same = _square(distance, groups, others)
-    mates = np.array([[g == h for h in (groups if same else others)] for g in groups])
+    same_group = np.array([[g == h for h in (groups if same else others)] for g in groups])
     if same:
-        np.fill_diagonal(mates, False)
-    possible = mates.any(axis=1)
+        np.fill_diagonal(same_group, False)
+    possible = same_group.any(axis=1)
     if not possible.any():
-        raise InputError("groups: no task has another of its group to be nearest to")
+        raise InputError("groups: no task has another task of its group")
     nearest = distance == distance.min(axis=1, keepdims=True)
-    hits = (nearest & mates).sum(axis=1) / nearest.sum(axis=1)
-    chance = mates.sum(axis=1) / (distance.shape[1] - same)
+    hits = (nearest & same_group).sum(axis=1) / nearest.sum(axis=1)
+    chance = same_group.sum(axis=1) / (distance.shape[1] - same)
     return Rate(
         float(hits[possible].mean()), float(chance[possible].mean()), hits[possible], possible
     )
 
 
 def taxonomic_curve(distance: ArrayLike, taxonomic: ArrayLike, ks: Sequence[int]) -> Curve:
-    """Mean taxonomic distance of a task's k nearest tasks, for every k.
+    """Mean taxonomic distance of the k nearest neighbours, for several k (Fig. 2, centre).
 
     Args:
-        distance: `[T, T]`, orders the other tasks of each row.
-        taxonomic: `[T, T]`, what is averaged.
-        ks: numbers of neighbours, from 1 to T - 1.
+        distance: `[T, T]`, distances by which the neighbours are ordered.
+        taxonomic: `[T, T]`, taxonomic distances, which are averaged.
+        ks: K numbers of neighbours, from 1 to T - 1.
 
     Returns:
-        The curve, the best one possible, and the level of a random order.
+        The curve, its lower bound, and the level of a random order.
 
     Raises:
-        InputError: for matrices of other shapes, or a k out of range.
+        InputError: if the matrices are not of one square shape, or a k is out of range.
     """
     distance, _ = _square(distance, range(len(np.asarray(taxonomic))), None)
     levels = np.array(taxonomic, dtype=np.float64)
@@ -107,23 +121,23 @@ def taxonomic_curve(distance: ArrayLike, taxonomic: ArrayLike, ks: Sequence[int]
     others = levels[off].reshape(number, number - 1)
     order = np.argsort(distance[off].reshape(number, number - 1), axis=1, kind="stable")
     counts = np.arange(1, number)
-    ours = np.cumsum(np.take_along_axis(others, order, axis=1), axis=1) / counts
+    curves = np.cumsum(np.take_along_axis(others, order, axis=1), axis=1) / counts
     best = np.cumsum(np.sort(others, axis=1), axis=1) / counts
-    per_task = ours[:, ks - 1]
+    per_task = curves[:, ks - 1]
     return Curve(
         ks, per_task.mean(axis=0), best[:, ks - 1].mean(axis=0), float(others.mean()), per_task
     )
 
 
 def hubs(distance: ArrayLike, k: int = 1) -> Hubs:
-    """How often each task is among the k nearest of the others.
+    """Hubness: how often each task is among the k nearest neighbours of the others.
 
     Args:
         distance: `[T, T]`.
-        k: neighbours counted.
+        k: number of neighbours.
 
     Returns:
-        Counts (their mean is k), their skewness, and the share that has the largest hub near.
+        The counts (their mean is k), their skewness, and the share of the largest hub.
 
     Raises:
         InputError: if the matrix is not square, or k out of range.

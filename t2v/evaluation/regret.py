@@ -1,4 +1,4 @@
-"""Errors of experts picked, against the best, the mean and the nearest (Sect. 5, Table 2)."""
+"""Errors of picked experts relative to the best eligible expert (Sect. 5, Tables 1 and 2)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Array = NDArray[np.float64]
 
 
 def best_errors(errors: ArrayLike, eligible: ArrayLike | None = None) -> Array:
-    """The smallest error of an eligible expert, by task.
+    """The smallest error of an eligible expert for each task.
 
     Args:
         errors: `[T, M]`, test error of expert m on task t, in [0, 1].
-        eligible: bool `[T, M]`; `None`: every expert on every task.
+        eligible: bool `[T, M]`, experts that may be picked for each task; `None`: all.
 
     Returns:
         `[T]`.
@@ -28,18 +28,29 @@ def best_errors(errors: ArrayLike, eligible: ArrayLike | None = None) -> Array:
 
 
 def mean_errors(errors: ArrayLike, eligible: ArrayLike | None = None) -> Array:
-    """The mean error over eligible experts, by task: what chance expects. `[T]`."""
+    """The mean error of the eligible experts for each task: the expected error of a random pick.
+
+    Args:
+        errors: `[T, M]` in [0, 1].
+        eligible: bool `[T, M]`, experts that may be picked for each task; `None`: all.
+
+    Returns:
+        `[T]`.
+
+    Raises:
+        InputError: if errors are not in [0, 1], or a task has no eligible expert.
+    """
     errors, eligible = _checked(errors, eligible)
     return np.where(eligible, errors, 0).sum(axis=1) / eligible.sum(axis=1)
 
 
 def errors_of(errors: ArrayLike, picks: ArrayLike, eligible: ArrayLike | None = None) -> Array:
-    """The error of the expert picked, by task.
+    """The error of the picked expert for each task.
 
     Args:
         errors: `[T, M]` in [0, 1].
-        picks: whole numbers `[T]`, the column picked for each task.
-        eligible: bool `[T, M]`; `None`: all.
+        picks: integers `[T]`, index of the expert picked for each task.
+        eligible: bool `[T, M]`, experts that may be picked for each task; `None`: all.
 
     Returns:
         `[T]`.
@@ -66,18 +77,17 @@ def relative_increases(
     eligible: ArrayLike | None = None,
     floor: ArrayLike | None = None,
 ) -> Array:
-    """`chosen / best - 1` by task: what a choice costs, relative to the best eligible expert.
+    """Relative error increase over the best eligible expert, `chosen / best - 1`, for each task.
 
     Args:
-        chosen: `[T]`, the error reached on each task, in [0, 1]; of a pick, of chance, or of an
-            expert outside the matrix (then it can be negative).
+        chosen: `[T]`, error of a pick or of a baseline on each task, in [0, 1].
         errors: `[T, M]` in [0, 1].
-        eligible: bool `[T, M]`; `None`: all.
-        floor: smaller errors are raised to this, a number or `[T]`, e.g. half a test image: where
-            the optimum is 0 the ratio has no meaning. `None`: such a task is refused.
+        eligible: bool `[T, M]`, experts that may be picked for each task; `None`: all.
+        floor: error floor, a number or `[T]`, e.g. half a test image; smaller errors count as it.
+            `None`: no floor, and the best errors must be positive.
 
     Returns:
-        `[T]`.
+        `[T]`; negative only for baselines that are better than every eligible expert.
 
     Raises:
         InputError: if an optimum is 0 and there is no floor, or errors are not in [0, 1].
@@ -105,20 +115,27 @@ def relative_error_increase(
 ) -> float:
     """Mean over tasks of `error(pick) / min error - 1`, the measure of Tables 1 and 2.
 
-    A mean of ratios: tasks whose optimum is near 0 weigh most. Report it with `bootstrap` of
-    `relative_increases(errors_of(errors, picks), errors)`.
+    It is a mean of ratios: tasks whose best error is near 0 have the largest weight. Report it with
+    the `bootstrap` interval of `relative_increases(errors_of(errors, picks), errors)`.
 
     Args:
         errors: `[T, M]` in [0, 1].
-        picks: whole numbers `[T]`, the expert picked for each task.
-        eligible: bool `[T, M]`, experts among which a pick and the minimum may be; `None`: all.
-        floor: see `relative_increases`.
+        picks: integers `[T]`, index of the expert picked for each task.
+        eligible: bool `[T, M]`, experts that may be picked for each task; `None`: all.
+        floor: error floor, a number or `[T]`, e.g. half a test image; smaller errors count as it.
 
     Returns:
-        The mean increase, 0.1 for errors 10% above the best on average.
+        The mean increase; 0.1 for errors that are 10% above the best on average.
 
     Raises:
-        InputError: see `errors_of` and `relative_increases`.
+        InputError: if errors are not in [0, 1], a pick is not eligible, or a best error is 0 and
+            there is no floor.
+
+    Example:
+        >>> from t2v.evaluation import relative_error_increase
+        >>> errors = [[0.10, 0.20], [0.30, 0.15]]  # of two tasks on two experts
+        >>> float(relative_error_increase(errors, picks=[1, 1]))  # twice the best, and the best
+        0.5
     """
     chosen = errors_of(errors, picks, eligible)
     return float(relative_increases(chosen, errors, eligible, floor).mean())
@@ -127,14 +144,34 @@ def relative_error_increase(
 def rank_of_pick(
     errors: ArrayLike, picks: ArrayLike, eligible: ArrayLike | None = None
 ) -> NDArray[np.intp]:
-    """1 + the number of eligible experts that are strictly better than the pick, by task `[T]`."""
+    """Rank of the pick for each task: 1 + the number of better eligible experts.
+
+    Args:
+        errors: `[T, M]` in [0, 1].
+        picks: integers `[T]`, index of the expert picked for each task.
+        eligible: bool `[T, M]`, experts that may be picked for each task; `None`: all.
+
+    Returns:
+        `[T]`, 1 for the best expert; experts with equal errors have the same rank.
+
+    Raises:
+        InputError: if errors are not in [0, 1], or a pick is not an eligible expert.
+    """
     chosen = errors_of(errors, picks, eligible)
     errors, eligible = _checked(errors, eligible)
     return 1 + np.sum(eligible & (errors < chosen[:, None]), axis=1)
 
 
 def nearest_eligible(distance: ArrayLike, eligible: ArrayLike | None = None) -> NDArray[np.intp]:
-    """The nearest eligible expert by task, first of equals; `distance` is `[T, M]`."""
+    """The nearest eligible expert for each task; of equally near ones, the first.
+
+    Args:
+        distance: `[T, M]`, distance of task t from expert m's training task.
+        eligible: bool `[T, M]`, experts that may be picked for each task; `None`: all.
+
+    Returns:
+        Integers `[T]`.
+    """
     distance = np.asarray(distance, dtype=np.float64)
     if eligible is not None:
         distance = np.where(eligible, distance, np.inf)
@@ -142,17 +179,17 @@ def nearest_eligible(distance: ArrayLike, eligible: ArrayLike | None = None) -> 
 
 
 def task_blind_picks(errors: ArrayLike, eligible: ArrayLike | None = None) -> NDArray[np.intp]:
-    """The expert with the smallest mean error on the *other* tasks, by task.
+    """The eligible expert with the smallest mean error on the *other* tasks, for each task.
 
-    It knows the zoo but nothing of the task at hand; a selection must beat it to have seen the
-    task. An expert's mean is over the other tasks for which it is eligible.
+    This pick depends on the experts but not on the task, so a strategy that uses the task should
+    be better. The mean is over the other tasks for which the expert is eligible.
 
     Args:
         errors: `[T, M]` in [0, 1].
-        eligible: bool `[T, M]`; `None`: all.
+        eligible: bool `[T, M]`, experts that may be picked for each task; `None`: all.
 
     Returns:
-        `[T]`; row t of `errors` plays no part in entry t.
+        Integers `[T]`; entry t does not depend on row t of `errors`.
 
     Raises:
         InputError: if errors are not in [0, 1], or there are fewer than two tasks.
@@ -181,9 +218,9 @@ def _checked(errors: ArrayLike, eligible: ArrayLike | None) -> tuple[Array, NDAr
         raise InputError(
             f"eligible: expected bool {errors.shape}; got {eligible.dtype} {eligible.shape}"
         )
-    alone = np.flatnonzero(~eligible.any(axis=1))
-    if len(alone):
-        raise InputError(f"eligible: no expert for task {alone[0]}")
+    empty = np.flatnonzero(~eligible.any(axis=1))
+    if len(empty):
+        raise InputError(f"eligible: no expert for task {empty[0]}")
     used = errors[eligible]
     if not np.all((used >= 0) & (used <= 1)):
         worst = used[~((used >= 0) & (used <= 1))][0]

@@ -1,14 +1,13 @@
 """The error matrix: a linear classifier for every task on every expert's features.
 
-Two kinds of work item go through `t2v._run.parallel`: an expert's features of one set of images, and
-the classifiers of all missing experts on one task. Results come back to this process, which keeps
-them, features as `.npy` and cells in SQLite: a run killed at any moment loses what was under way.
+Two kinds of items are computed in parallel: an expert's features of one set of images, and a task's
+classifiers on all experts whose cells are missing. The calling process writes the results, features
+as `.npy` and cells to SQLite, so a killed run loses only the items in progress.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,8 @@ from torch import Tensor
 
 from t2v._run.cache import code_version, folder
 from t2v._run.parallel import default_jobs, in_parallel
-from t2v.errors import FileError, InputError
+from t2v.errors import InputError
+from t2v.experts.cells import Cells
 from t2v.experts.expert import Expert
 from t2v.experts.features import Features, device_of, identity
 from t2v.experts.linear_classifiers import fit_classifiers
@@ -35,11 +35,11 @@ class ErrorMatrix:
     """Test errors of T tasks on M experts.
 
     Attributes:
-        tasks: names, T.
-        experts: names, M.
-        errors: float64 `[T, M]`, class-balanced share of held-out images mistaken, in [0, 1].
-        own: bool `[T, M]`, the expert was trained on exactly this task.
-        overlap: bool `[T, M]`, a class of the task is among those the expert was trained on.
+        tasks: T names.
+        experts: M names.
+        errors: float64 `[T, M]`, class-balanced error on held-out images, in [0, 1].
+        own: bool `[T, M]`, the task is the expert's training task.
+        overlap: bool `[T, M]`, the task shares a class with the expert's training task.
     """
 
     tasks: tuple[str, ...]
@@ -49,25 +49,29 @@ class ErrorMatrix:
     overlap: NDArray[np.bool_]
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """Errors `[T]` on one expert.
+        """Errors `[T]` of one expert.
 
         Raises:
             InputError: for an unknown or ambiguous name.
         """
-        return self.errors[:, self._place(name)]
+        return self.errors[:, self._index(name)]
 
     def without(self, *names: str) -> ErrorMatrix:
-        """The matrix without some experts."""
-        left = np.delete(np.arange(len(self.experts)), [self._place(name) for name in names])
-        kept = {k: getattr(self, k)[:, left] for k in ("errors", "own", "overlap")}
-        return replace(self, experts=tuple(self.experts[m] for m in left), **kept)
+        """The matrix without the experts of these names.
+
+        Raises:
+            InputError: for an unknown or ambiguous name.
+        """
+        columns = np.delete(np.arange(len(self.experts)), [self._index(name) for name in names])
+        arrays = {k: getattr(self, k)[:, columns] for k in ("errors", "own", "overlap")}
+        return replace(self, experts=tuple(self.experts[m] for m in columns), **arrays)
 
     def of(self, tasks: Sequence[int]) -> ErrorMatrix:
-        """The matrix of some tasks, by position."""
-        kept = {k: getattr(self, k)[list(tasks)] for k in ("errors", "own", "overlap")}
-        return replace(self, tasks=tuple(self.tasks[t] for t in tasks), **kept)
+        """The matrix of the tasks at these positions."""
+        arrays = {k: getattr(self, k)[list(tasks)] for k in ("errors", "own", "overlap")}
+        return replace(self, tasks=tuple(self.tasks[t] for t in tasks), **arrays)
 
-    def _place(self, name: str) -> int:
+    def _index(self, name: str) -> int:
         if self.experts.count(name) != 1:
             raise InputError(f"expert {name!r}: not one of {', '.join(self.experts)}")
         return self.experts.index(name)
@@ -81,47 +85,55 @@ def error_matrix(
     store: Path | None = None,
     progress: bool = False,
 ) -> ErrorMatrix:
-    """Trains a classifier for every task on every expert and tests it on held-out images.
+    """Test errors on held-out images of a linear classifier for every task on every expert.
 
-    Features are computed once per expert and set of images (tasks that share a tensor share them);
-    the classifiers of a task, one per expert, are solved in one batch. What was computed before,
-    by this or a killed run, is taken from the store.
+    Features are computed once per expert and set of images (tasks with the same tensor share them);
+    the classifiers of a task, one per expert, are solved in one batch. Cells that were computed
+    before, also by a killed run, are read from the store.
 
     Args:
         tasks: T tasks, each with held-out images.
         experts: M experts.
-        jobs: processes; default: one per core on the CPU, one where an expert is on a GPU.
-        store: SQLite file of the cells; default: `cells.sqlite` under `T2V_CACHE`.
+        jobs: number of processes; default: one per core on the CPU, one if an expert is on a GPU.
+        store: SQLite file of the cells; default: `cells.sqlite` in `T2V_CACHE`.
         progress: show progress bars.
 
+    Returns:
+        The matrix of T tasks and M experts.
+
     Raises:
-        InputError: naming the task or the expert: nothing held out, a class without training
+        InputError: naming the task or the expert: no held-out images, a class without training
             images, features that are not finite.
+        FileError: if the store is damaged or in use.
     """
     tasks, experts = list(tasks), list(experts)
     for task in tasks:
         _check(task)
     jobs = jobs or default_jobs(*map(device_of, experts))
     keys = [[(task.fingerprint, identity(expert)) for expert in experts] for task in tasks]
-    with closing(_Cells(store or folder() / "cells.sqlite", code_version(__name__))) as cells:
+    with closing(Cells(store or folder() / "cells.sqlite", code_version(__name__))) as cells:
         known = cells.read()
         missing = {
-            t: lacking
+            t: columns
             for t, row in enumerate(keys)
-            if (lacking := [m for m, key in enumerate(row) if key not in known])
+            if (columns := [m for m, key in enumerate(row) if key not in known])
         }
         features = Features(tasks, experts)
         features.compute(
             [(t, m) for t, columns in missing.items() for m in columns], jobs, progress
         )
-        # largest first, so that no process is left alone with a long one at the end
+        # the largest task first, so that no process is left alone with it at the end
         order = sorted(missing, key=lambda t: -len(tasks[t]) * tasks[t].num_classes)
-        items = ((t, *features.problem(t, missing[t])) for t in order)
-        how = {"total": len(order), "what": "tasks", "progress": progress, "ordered": False}
-        for t, errors in in_parallel(_errors, items, jobs, **how):
-            found = {keys[t][m]: error for m, error in zip(missing[t], errors, strict=True)}
-            cells.write(found)
-            known |= found
+        items = (
+            (t, features.read(t, missing[t]), tasks[t].labels, tasks[t].test, tasks[t].num_classes,
+             device_of(experts[missing[t][0]]))
+            for t in order
+        )  # fmt: skip
+        options = {"total": len(order), "what": "tasks", "progress": progress, "ordered": False}
+        for t, errors in in_parallel(_task_errors, items, jobs, **options):
+            computed = {keys[t][m]: error for m, error in zip(missing[t], errors, strict=True)}
+            cells.write(computed)
+            known |= computed
     own = np.array([[_own(task, expert) for expert in experts] for task in tasks])
     overlap = np.array([[_overlap(task, expert) for expert in experts] for task in tasks])
     return ErrorMatrix(
@@ -166,7 +178,7 @@ def _names(classes: Iterable[str]) -> set[str]:
     return {part.strip().casefold().removesuffix("s") for name in names for part in name.split(",")}
 
 
-def _errors(
+def _task_errors(
     t: int,
     features: list[NDArray[np.float32]],
     labels: Tensor,
@@ -174,57 +186,15 @@ def _errors(
     num_classes: int,
     device: torch.device,
 ) -> tuple[int, list[float]]:
-    """Test errors of one classifier on each of several experts' features `[N, D]` of task t."""
+    """Index of a task, and its test errors on several experts' features `[N, D]`."""
     errors = [0.0] * len(features)
-    for width in sorted({found.shape[1] for found in features}):
-        alike = [m for m, found in enumerate(features) if found.shape[1] == width]
-        at_once = max(1, BATCH // (8 * len(labels) * width))
-        for start in range(0, len(alike), at_once):
-            part = alike[start : start + at_once]
-            x = torch.tensor(np.stack([features[m] for m in part]), device=device)
+    for width in sorted({x.shape[1] for x in features}):
+        same_width = [m for m, x in enumerate(features) if x.shape[1] == width]
+        batch_size = max(1, BATCH // (8 * len(labels) * width))
+        for start in range(0, len(same_width), batch_size):
+            batch = same_width[start : start + batch_size]
+            x = torch.tensor(np.stack([features[m] for m in batch]), device=device)
             fitted = fit_classifiers(x[:, ~test], labels[~test], num_classes=num_classes)
-            for m, error in zip(part, fitted.errors(x[:, test], labels[test]), strict=True):
+            for m, error in zip(batch, fitted.errors(x[:, test], labels[test]), strict=True):
                 errors[m] = error.item()
     return t, errors
-
-
-class _Cells:
-    """Errors in SQLite, by task, expert and version of the sources; a task's are written at once.
-
-    Raises:
-        FileError: if the file is not such a store, is in use, or cannot be written.
-    """
-
-    def __init__(self, path: Path, code: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.code = code
-        try:
-            self.connection = sqlite3.connect(path, timeout=60)
-        except sqlite3.OperationalError as error:
-            raise FileError(f"{path}: cannot be opened ({error})") from None
-        try:
-            with self.connection:
-                self.connection.execute(
-                    "CREATE TABLE IF NOT EXISTS cells (code TEXT, task TEXT, expert TEXT, "
-                    "error REAL NOT NULL, PRIMARY KEY (code, task, expert)) WITHOUT ROWID"
-                )
-        except sqlite3.OperationalError as error:
-            self.connection.close()
-            raise FileError(f"{path}: in use by another run, or not writable ({error})") from None
-        except sqlite3.DatabaseError as error:
-            self.connection.close()
-            raise FileError(f"{path}: not a store of cells ({error}): remove it") from None
-
-    def read(self) -> dict[tuple[str, str], float]:
-        rows = self.connection.execute(
-            "SELECT task, expert, error FROM cells WHERE code = ?", (self.code,)
-        )
-        return {(task, expert): error for task, expert, error in rows}
-
-    def write(self, found: Mapping[tuple[str, str], float]) -> None:
-        rows = [(self.code, *key, error) for key, error in found.items()]
-        with self.connection:
-            self.connection.executemany("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?)", rows)
-
-    def close(self) -> None:
-        self.connection.close()

@@ -1,4 +1,4 @@
-"""Features of images on disk: one file per expert and set of images."""
+"""Features of images in the cache, one file per expert and set of images."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ from t2v.task import ImageSource, Task
 
 
 def identity(expert: Expert) -> str:
-    """What decides an expert's features: its weights' sha256 and the side of its pictures."""
+    """What decides an expert's features: sha256 of its weights and side of its images."""
     return f"{expert.extractor.sha256}-{expert.extractor.image_size}"
 
 
 class Features:
-    """Features on disk, one file per expert and set of images; tasks are told by their number."""
+    """Features of T tasks' images by M experts, in the cache.
+
+    Args:
+        tasks: T tasks; those with the same tensor of images share its features.
+        experts: M experts.
+    """
 
     def __init__(self, tasks: list[Task], experts: list[Expert]) -> None:
         self.tasks, self.experts = tasks, experts
@@ -35,39 +40,41 @@ class Features:
         self.contents = {key: _contents(images) for key, images in sets.items()}
 
     def path(self, t: int, m: int) -> Path:
-        """The file of expert m's features of task t's images."""
+        """File of the features of task t's images by expert m."""
         contents = self.contents[id(self.tasks[t].images)]
         return self.folder / f"{content_key(__name__, contents, identity(self.experts[m]))}.npy"
 
     def compute(self, cells: Sequence[tuple[int, int]], jobs: int, progress: bool) -> None:
-        """Makes the files of cells (t, m) that are not there.
+        """Compute the features of those cells whose files do not exist.
+
+        Args:
+            cells: pairs of task index t and expert index m.
+            jobs: number of processes.
+            progress: show a progress bar.
 
         Raises:
             InputError: naming expert and task, if features are not finite.
         """
-        lacking = {self.path(t, m): (t, m) for t, m in cells}
-        lacking = {path: cell for path, cell in lacking.items() if not path.exists()}
+        missing = {self.path(t, m): (t, m) for t, m in cells}
+        missing = {path: cell for path, cell in missing.items() if not path.exists()}
         items = (
             (self.experts[m].extractor, self.tasks[t].images, path)
-            for path, (t, m) in lacking.items()
+            for path, (t, m) in missing.items()
         )
-        how = {"total": len(lacking), "what": "features", "progress": progress, "ordered": False}
-        for path, found in in_parallel(_features_of, items, jobs, **how):
-            if not np.isfinite(found).all():
-                t, m = lacking[path]
+        options = {"total": len(missing), "what": "features", "progress": progress}
+        for path, features in in_parallel(_features_of, items, jobs, ordered=False, **options):
+            if not np.isfinite(features).all():
+                t, m = missing[path]
                 raise InputError(
                     f"expert {self.experts[m].name!r}: features of task {self.tasks[t].name!r} are "
                     "not finite: look at the expert's weights and the images"
                 )
             with replacing(path) as draft:
-                np.save(draft, found)
+                np.save(draft, features)
 
-    def problem(self, t: int, columns: Sequence[int]) -> tuple:
-        """An item for `_errors`, but for the first entry."""
-        task = self.tasks[t]
-        features = [np.load(self.path(t, m), mmap_mode="r") for m in columns]
-        device = device_of(self.experts[columns[0]])
-        return features, task.labels, task.test, task.num_classes, device
+    def read(self, t: int, experts: Sequence[int]) -> list[NDArray[np.float32]]:
+        """Features `[N, D]` of task t's images by several experts, memory-mapped."""
+        return [np.load(self.path(t, m), mmap_mode="r") for m in experts]
 
 
 def _contents(images: Tensor | ImageSource) -> str:
@@ -79,7 +86,7 @@ def _contents(images: Tensor | ImageSource) -> str:
 
 
 def device_of(expert: Expert) -> torch.device:
-    """Where an expert's features are computed."""
+    """Device on which an expert computes features."""
     return getattr(expert.extractor, "device", torch.device("cpu"))
 
 

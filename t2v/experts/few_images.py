@@ -1,7 +1,6 @@
-"""Errors with fewer training images, on features as they are or after fine-tuning.
+"""Test errors with few training images, on fixed features or after fine-tuning (Fig. 4, Sect. 3).
 
-What Fig. 4 and the transfer distance (Sect. 3) are made of. Each result is kept by content key; the
-networks that are fine-tuned on the way are not, there are too many of them.
+Errors are cached by content; the fine-tuned networks are not.
 """
 
 from __future__ import annotations
@@ -31,16 +30,21 @@ Array = NDArray[np.float64]
 
 
 def fewer(task: Task, count: int, seed: int = 0) -> Task:
-    """The task with `count` of its training images, and all of its held-out ones.
+    """The task with a random subset of its training images, and all of its held-out images.
 
-    They are drawn evenly over the classes; with one seed, the fewer are among the more.
+    Args:
+        task: a task with held-out images.
+        count: number of training images, drawn evenly over the classes. With the same seed, a
+            smaller subset is part of a larger one.
+        seed: seed of the draw.
 
     Raises:
-        InputError: if it has not so many, or more classes than that, or holds no images out.
+        InputError: if the task has fewer training images, more classes than `count`, or no
+            held-out images.
     """
-    index = _drawn(task, count, seed)
-    kept = torch.cat([index, task.test.nonzero().flatten()])
-    return replace(task.subset(kept), test=torch.arange(len(kept)) >= len(index))
+    drawn = _draw_evenly(task, count, seed)
+    index = torch.cat([drawn, task.test.nonzero().flatten()])
+    return replace(task.subset(index), test=torch.arange(len(index)) >= len(drawn))
 
 
 def fixed_errors(
@@ -53,34 +57,34 @@ def fixed_errors(
     jobs: int = -1,
     progress: bool = False,
 ) -> Array:
-    """Test errors of linear classifiers on experts' features, with fewer training images.
+    """Test errors of linear classifiers on experts' features, with few training images.
 
     Draw r of n images is that of `fewer(task, n, seed + r)`.
 
     Args:
         tasks: T tasks with held-out images.
-        experts: M networks.
+        experts: M experts.
         counts: C numbers of training images.
-        draws: R of them.
-        seed: of the first draw.
-        jobs: processes.
+        draws: number R of draws.
+        seed: seed of the first draw.
+        jobs: number of processes; -1: one per core.
         progress: show a progress bar.
 
     Returns:
         `[T, R, C, M]`, class-balanced errors in [0, 1].
     """
     cells = list(product(range(len(tasks)), range(len(experts))))
-    features = Features(list(tasks), list(experts))  # those of the error matrix, if it was there
+    features = Features(list(tasks), list(experts))  # cached if the error matrix was computed
     features.compute(cells, jobs, progress)
     keys, items = [], []
     for t, m in cells:
         task = tasks[t]
         keys.append((task.fingerprint, identity(experts[m]), tuple(counts), draws, seed))
-        index = [[_drawn(task, n, seed + r) for n in counts] for r in range(draws)]
+        index = [[_draw_evenly(task, n, seed + r) for n in counts] for r in range(draws)]
         items.append((features.path(t, m), task, index))
-    found = cached_map(_fixed, keys, items, jobs=jobs, what="classifiers", progress=progress)
+    errors = cached_map(_fixed, keys, items, jobs=jobs, what="classifiers", progress=progress)
     shape = (len(tasks), len(experts), draws, len(counts))
-    return np.array(found).reshape(shape).transpose(0, 2, 3, 1)
+    return np.array(errors).reshape(shape).transpose(0, 2, 3, 1)
 
 
 def tuned_errors(
@@ -91,16 +95,16 @@ def tuned_errors(
     jobs: int | None = None,
     progress: bool = False,
 ) -> Array:
-    """Test errors after fine-tuning, with a last layer fitted to convergence as everywhere else.
+    """Test errors after fine-tuning, with a last layer fitted to convergence.
 
-    The last layer of a network that has just been trained depends on its last few batches; fitted
-    anew to the same images, it depends on the features.
+    The last layer of a network that has just been trained depends on its last few batches. It is
+    therefore fitted again to the same images, so that the error depends on the features only.
 
     Args:
         work: W pairs of a task and the network to start from.
-        schedule: one for all, or W.
-        seed: of batches and augmentation.
-        jobs: processes; default: one per core on the CPU, one on a GPU.
+        schedule: one schedule for all trainings, or W schedules.
+        seed: seed of batches, augmentation and dropout.
+        jobs: number of processes; default: one per core on the CPU, one on a GPU.
         progress: show a progress bar.
 
     Returns:
@@ -109,34 +113,34 @@ def tuned_errors(
     schedules = [schedule] * len(work) if isinstance(schedule, Schedule) else list(schedule)
     jobs = jobs or default_jobs(*(probe.device for _, probe in work))
     keys = [
-        (task.fingerprint, probe.sha256, probe.image_size, how, seed)
-        for (task, probe), how in zip(work, schedules, strict=True)
+        (task.fingerprint, probe.sha256, probe.image_size, each, seed)
+        for (task, probe), each in zip(work, schedules, strict=True)
     ]
-    done = cached_map(_tuned, keys, work, jobs=jobs, what="fine-tuning", progress=progress)
-    return np.array(done)
+    errors = cached_map(_tuned, keys, work, jobs=jobs, what="fine-tuning", progress=progress)
+    return np.array(errors)
 
 
 def transfer_distance(tuned: ArrayLike, generic: ArrayLike, floor: ArrayLike) -> Array:
-    """D_ft of Sect. 3: what starting from another task's solution changes, relative.
+    """The transfer distance D_ft of Sect. 3: relative change of error by starting from an expert.
 
     Args:
-        tuned: `[R, T, M]`, test errors after fine-tuning from expert m, R trainings.
-        generic: `[R, T]`, the same from the generic network.
-        floor: `[T]`, means of trainings below it count as this: half a test image.
+        tuned: `[R, T, M]`, test errors of R trainings after fine-tuning from expert m.
+        generic: `[R, T]`, test errors after fine-tuning from the generic network.
+        floor: `[T]`, error floor, e.g. half a test image; smaller mean errors count as it.
 
     Returns:
         `[T, M]`, (E[l_m→t] - E[l_t]) / E[l_t], E the mean over trainings; negative is a gain.
     """
     floor = np.asarray(floor, dtype=np.float64)
-    to = np.maximum(np.mean(tuned, axis=0), floor[:, None])
-    own = np.maximum(np.mean(generic, axis=0), floor)[:, None]
-    return (to - own) / own
+    from_expert = np.maximum(np.mean(tuned, axis=0), floor[:, None])
+    from_generic = np.maximum(np.mean(generic, axis=0), floor)[:, None]
+    return (from_expert - from_generic) / from_generic
 
 
-def _drawn(task: Task, count: int, seed: int) -> Tensor:
-    """Positions of training images, evenly over the classes."""
+def _draw_evenly(task: Task, count: int, seed: int) -> Tensor:
+    """Indices `[count]` of training images, drawn evenly over the classes; errors as in `fewer`."""
     if task.test is None:
-        raise InputError(f"task {task.name!r} holds no images out: give it a `test` mask")
+        raise InputError(f"task {task.name!r} has no held-out images: give it a `test` mask")
     train = (~task.test).nonzero().flatten()
     if not task.num_classes <= count <= len(train):
         raise InputError(
@@ -145,16 +149,17 @@ def _drawn(task: Task, count: int, seed: int) -> Tensor:
         )
     shuffled = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))]
     labels = torch.nn.functional.one_hot(task.labels[shuffled], task.num_classes)
-    turn = (labels.cumsum(0) * labels).sum(1)  # the how-manieth of its class an image is
-    return shuffled[turn.argsort(stable=True)[:count]]
+    rank_in_class = (labels.cumsum(0) * labels).sum(1)
+    return shuffled[rank_in_class.argsort(stable=True)[:count]]
 
 
 def _fixed(key: tuple, path: Path, task: Task, index: list[list[Tensor]]) -> list[list[float]]:
+    """Errors by draw and number of images, of one task on one expert's features."""
     features = torch.from_numpy(np.load(path))
     held_out = features[task.test], task.labels[task.test]
     return [
-        [_error(features[i], task.labels[i], *held_out, task.num_classes) for i in of_draw]
-        for of_draw in index
+        [_error(features[i], task.labels[i], *held_out, task.num_classes) for i in draw]
+        for draw in index
     ]
 
 
@@ -162,8 +167,8 @@ def _tuned(key: tuple, task: Task, probe: Probe) -> float:
     *_, schedule, seed, _ = key
     tuned = fine_tune(task, probe, schedule=schedule, seed=seed).extractor
     train, test = task.train, task.held_out
-    of = tuned.features
-    return _error(of(train.images), train.labels, of(test.images), test.labels, task.num_classes)
+    x, x_test = tuned.features(train.images), tuned.features(test.images)
+    return _error(x, train.labels, x_test, test.labels, task.num_classes)
 
 
 def _error(x: Tensor, y: Tensor, x_test: Tensor, y_test: Tensor, num_classes: int) -> float:

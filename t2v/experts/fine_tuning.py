@@ -1,4 +1,4 @@
-"""Fine-tuning of the probe into experts; each is kept with what is needed to make it again."""
+"""Fine-tuning of the probe on training tasks, which makes it into experts (Supp. C.1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from t2v._run.cache import content_key, folder
-from t2v._run.parallel import bar, default_jobs, in_parallel
+from t2v._run.parallel import default_jobs, in_parallel
+from t2v._run.progress import bar
 from t2v.experts.expert import Expert
 from t2v.experts.training import CHECK, Schedule, Training
 from t2v.probe import Probe
@@ -27,24 +28,27 @@ def fine_tune(
     checkpoint: Path | None = None,
     progress: bool = False,
 ) -> Expert:
-    """Trains an expert: the head to convergence, then all weights (Supp. C.1).
+    """Train an expert: first its head to convergence, then all weights (Supp. C.1).
 
     Batches are drawn evenly over the classes, mirrored at random and shifted by up to a twelfth of
     their side. The same seed gives the same weights on the same CPU and number of threads (on a GPU
-    up to the order of sums, which cuDNN leaves open).
+    up to the order of sums, which cuDNN does not fix).
 
     Args:
-        task: its training images are used; the held-out ones are not looked at.
-        probe: what to start from; it is left as it is.
-        schedule: of the second phase.
-        seed: of draws, augmentation and dropout.
-        checkpoint: a file for the state after every `CHECK` steps; where it is there, training
-            goes on from it, and ends with the same weights.
+        task: training task; its held-out images are not used.
+        probe: network to start from; it is not changed.
+        schedule: length and learning rate of the second phase.
+        seed: seed of batches, augmentation and dropout.
+        checkpoint: file for the state after every `CHECK` steps; if it exists, training continues
+            from it and ends with the same weights.
         progress: show a progress bar.
+
+    Returns:
+        The expert, its extractor on the probe's device.
 
     Raises:
         InputError: naming the task, if its loss is not a number or worse than chance.
-        FileError: if the checkpoint is damaged or another training's.
+        FileError: if the checkpoint is damaged or of another training.
     """
     train = task.train
     devices = [probe.device] if probe.device.type == "cuda" else []
@@ -87,28 +91,34 @@ def train_experts(
     jobs: int | None = None,
     progress: bool = False,
 ) -> list[Expert]:
-    """`fine_tune` on each task, in parallel by joblib; each expert is kept as soon as it is there.
+    """Experts fine-tuned on tasks by `fine_tune`, in parallel and cached.
 
-    They lie under `T2V_CACHE`, in `experts`; a run that was killed goes on from the checkpoints.
+    The experts are cached in the folder `experts` of `T2V_CACHE` as soon as they are trained; a
+    killed run continues from their checkpoints.
 
     Args:
-        tasks: what to train on.
-        probe: what to start from.
-        schedule: one for all, or one for each.
-        seed: of all.
-        jobs: processes; default: one per core on the CPU, one on a GPU.
+        tasks: T training tasks.
+        probe: network to start from.
+        schedule: one schedule for all tasks, or T schedules.
+        seed: seed of each training.
+        jobs: number of processes; default: one per core on the CPU, one on a GPU.
         progress: show a progress bar.
+
+    Returns:
+        T experts.
+
+    Raises:
+        InputError: naming the task, if its loss is not a number or worse than chance.
     """
     tasks = list(tasks)
     schedules = [schedule] * len(tasks) if isinstance(schedule, Schedule) else list(schedule)
-    kept = folder("experts")
     keys = [_key(task, probe, s, seed) for task, s in zip(tasks, schedules, strict=True)]
-    paths = [kept / f"{key}.safetensors" for key in keys]
+    paths = [folder("experts") / f"{key}.safetensors" for key in keys]
     missing = [i for i, path in enumerate(paths) if not path.exists()]
-    # longest first, so that no process is left alone with a long one at the end
+    # the longest training first, so that no process is left alone with it at the end
     missing.sort(key=lambda i: -schedules[i].steps * schedules[i].batch_size)
-    done = in_parallel(
-        _trained,
+    trained = in_parallel(
+        _fine_tuned,
         [(i, tasks[i], probe, schedules[i], seed, paths[i]) for i in missing],
         jobs or default_jobs(probe.device),
         total=len(missing),
@@ -116,13 +126,13 @@ def train_experts(
         progress=progress,
         ordered=False,
     )
-    for i, expert in done:
+    for i, expert in trained:
         expert.save(paths[i])
         _checkpoint_of(paths[i]).unlink(missing_ok=True)
     return [Expert.load(path, like=probe) for path in paths]
 
 
-def _trained(
+def _fine_tuned(
     i: int, task: Task, probe: Probe, schedule: Schedule, seed: int, path: Path
 ) -> tuple[int, Expert]:
     path.parent.mkdir(parents=True, exist_ok=True)  # where this runs may be another machine
@@ -135,6 +145,6 @@ def _checkpoint_of(path: Path) -> Path:
 
 
 def _key(task: Task, probe: Probe, schedule: Schedule, seed: int) -> str:
-    """sha256 of what decides an expert's weights: task, probe, schedule, seed, sources."""
-    what = (task.fingerprint, probe.sha256, probe.image_size, schedule, seed)
-    return content_key("t2v.experts.training", *what)
+    """sha256 of what decides an expert's weights: task, probe, schedule, seed and code."""
+    values = (task.fingerprint, probe.sha256, probe.image_size, schedule, seed)
+    return content_key("t2v.experts.training", *values)

@@ -1,4 +1,4 @@
-"""HOG: features of a picture that nothing was learnt for."""
+"""HOG: hand-made image features, without any training."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from t2v.task import ImageSource
 
 @dataclass(frozen=True)
 class Hog:
-    """Histograms of oriented gradients (Dalal & Triggs 2005): an extractor that learnt nothing.
+    """Feature extractor of histograms of oriented gradients (Dalal & Triggs 2005).
 
     Attributes:
-        image_size: pictures are brought to this many pixels, 6 x 6 cells of 9 directions.
+        image_size: side in pixels to which images are resized and cropped (rounded down to a
+            multiple of 6); 6 x 6 cells of 9 directions.
     """
 
     image_size: int
@@ -25,13 +26,20 @@ class Hog:
 
     @property
     def sha256(self) -> str:
-        """Of the parameters and the version of scikit-image."""
+        """Checksum of the parameters and the version of scikit-image."""
         import skimage
 
         return hashlib.sha256(repr((self, skimage.__version__)).encode()).hexdigest()
 
     def features(self, images: Tensor | ImageSource) -> Tensor:
-        """float32 `[N, 900]` of uint8 `[N, 3, h, w]` or a source of uint8 `[3, h, w]`."""
+        """Features of images.
+
+        Args:
+            images: uint8 `[N, 3, h, w]`, or a source of N images uint8 `[3, h, w]`.
+
+        Returns:
+            float32 `[N, 900]`.
+        """
         from skimage.feature import hog
         from torchvision.transforms.v2 import functional as tv
 

@@ -1,6 +1,6 @@
-"""Linear classifiers on cached features: one labelling, many experts, all solved at once.
+"""Linear classifiers of one task on the features of many experts, solved in one batch.
 
-The objective is that of `t2v.head.fit_head` with a given weight decay, the solver too.
+Objective and solver are those of `t2v.head.fit_head` with a fixed weight decay.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from t2v._numerics.newton_logistic import TOLERANCE, set_up
+from t2v._numerics.newton_logistic import TOLERANCE, standardise
 from t2v.errors import InputError
 
-WEIGHT_DECAY = 0.02  # least error of the generic expert on world 0, which no claim is made on
+WEIGHT_DECAY = 0.02  # smallest error of the generic expert on world 0, used for no claim
 
 
 @dataclass(frozen=True, eq=False)
 class Classifiers:
-    """C linear classifiers, each on features of its own.
+    """C linear classifiers, each on its own features.
 
     Attributes:
-        weight: float64 `[C, K, D]`, for the features as they came.
+        weight: float64 `[C, K, D]`, for features that are not standardised.
         bias: float64 `[C, K]`.
-        gradient_norm: `[C]`, Euclidean norm of the objective's gradient where the solver stopped.
+        gradient_norm: `[C]`, Euclidean norm of the objective's gradient at the solution.
     """
 
     weight: Tensor
@@ -31,10 +31,17 @@ class Classifiers:
     gradient_norm: Tensor
 
     def errors(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Class-balanced error rates `[C]` in [0, 1] of features `[C, N, D]` with labels `[N]`.
+        """Class-balanced error rates, rounded to 12 decimals.
 
-        To 12 decimals: a mean over classes differs in its last digit with their order, and
-        the same number of mistakes must be the same error.
+        Without rounding, the last digit of a mean over classes depends on their order, and equal
+        numbers of mistakes would be different errors.
+
+        Args:
+            features: `[C, N, D]`, float.
+            labels: `[N]` in `0..K-1`.
+
+        Returns:
+            float64 `[C]` in [0, 1].
         """
         logits = features.double() @ self.weight.mT + self.bias[:, None]
         wrong = (logits.argmax(2) != labels.to(logits.device)).double()
@@ -50,17 +57,17 @@ def fit_classifiers(
     weight_decay: float = WEIGHT_DECAY,
     tolerance: float = TOLERANCE,
 ) -> Classifiers:
-    """Fits one classifier to each of C sets of features, where the features are (CPU or GPU).
+    """Classifiers fitted to C sets of features, computed on the features' device.
 
-    Class-balanced mean cross entropy plus λ/2 ‖W‖², over features centred and divided by one root
-    mean square per set. A problem's solution does not depend on what else is in the batch.
+    The objective is the class-balanced mean cross entropy plus λ/2 ‖W‖², over features centred and
+    divided by one root mean square per set. A solution does not depend on the rest of the batch.
 
     Args:
         features: `[C, N, D]`, float.
         labels: `[N]` in `0..K-1`, the same for all sets.
         num_classes: K.
-        weight_decay: λ, in units of features of root mean square 1.
-        tolerance: on the gradient's norm, in the same units.
+        weight_decay: λ, for features of root mean square 1.
+        tolerance: largest norm of the gradient at a solution, for features of root mean square 1.
 
     Raises:
         InputError: an empty class, fewer than two classes, or features that are not finite.
@@ -71,6 +78,6 @@ def fit_classifiers(
         raise InputError(f"labels: each of 2 or more classes needs images; got {counts.tolist()}")
     if not torch.isfinite(features).all():
         raise InputError("features are not finite: look at images and weights")
-    problems, axes = set_up(features, labels, num_classes, weight_decay)
+    problems, basis = standardise(features, labels, num_classes, weight_decay)
     solution, gradient_norm = problems.solve(tolerance)
-    return Classifiers(*axes.back(solution), gradient_norm)
+    return Classifiers(*basis.to_features(solution), gradient_norm)

@@ -1,10 +1,8 @@
-"""Fine-tuning of a probe on a task, in steps that can be stopped and taken up again."""
+"""SGD on all weights of a probe, with checkpoints from which training continues."""
 
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
+from t2v._run.tensors import read_tensors, write_tensors
 from t2v.architectures import state_sha256
 from t2v.errors import FileError, InputError
 from t2v.experts.linear_classifiers import WEIGHT_DECAY
@@ -24,22 +21,23 @@ from t2v.head import Head, fit_head
 from t2v.probe import Probe
 from t2v.task import Task
 
-CHECK = 50  # steps between looks at the loss
+CHECK = 50  # steps between checks of the loss, and between checkpoints
 CHECKPOINT = "t2v checkpoint 1"
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to fine-tune: SGD, the rate a tenth from two thirds of the steps on.
+    """Length and learning rate of fine-tuning by SGD; the last third of the steps has lr / 10.
 
-    The paper's (Supp. C.1): 60 epochs of 10,000 images, that is 9,375 steps of 64, and lr=0.001.
+    The paper's schedule (Supp. C.1) is 60 epochs of 10,000 images, that is 9,375 steps of 64
+    images, with lr=0.001.
 
     Attributes:
         steps: number of batches.
-        batch_size: images each.
-        lr: learning rate at first.
-        momentum: of SGD.
-        weight_decay: of SGD.
+        batch_size: images in a batch.
+        lr: initial learning rate.
+        momentum: momentum of SGD.
+        weight_decay: weight decay of SGD.
     """
 
     steps: int
@@ -50,12 +48,14 @@ class Schedule:
 
 
 class Training:
-    """A network under training on all images of a task; draws from torch's global generator.
+    """Training of a copy of the probe on all images of a task.
+
+    Random numbers come from torch's global generator.
 
     Args:
-        task: see `t2v.experts.expert.fine_tune`.
-        probe: what to start from; copied.
-        schedule: when to stop, how fast to go.
+        task: training task; all of its images are used.
+        probe: network to start from.
+        schedule: length and learning rate.
 
     Raises:
         InputError: naming the task, if no head can be fitted or it is worse than chance.
@@ -77,7 +77,10 @@ class Training:
         self.counts = torch.bincount(task.labels, minlength=task.num_classes)
 
     def run(self, steps: int) -> None:
-        """Some steps more.
+        """Train for some more steps.
+
+        Args:
+            steps: number of steps.
 
         Raises:
             InputError: naming the task, if the loss is not a number or far above that of chance.
@@ -95,35 +98,34 @@ class Training:
             self.step += 1
             if not math.isfinite(self.losses[-1]):
                 self._refuse("is not a number")
-        # a task that cannot be learnt stays at log K: that is no failure of the training
+        # the loss of a task that cannot be learnt stays at log K, which is no failure of training
         if steps == CHECK and np.mean(self.losses[-CHECK:]) > 2 * math.log(len(self.counts)):
             self._refuse("is twice that of chance")
         self.seconds += time.perf_counter() - start
 
-    def _refuse(self, what: str) -> None:
+    def _refuse(self, problem: str) -> None:
         raise InputError(
-            f"task {self.task.name!r}: the loss at step {self.step} {what} "
+            f"task {self.task.name!r}: the loss at step {self.step} {problem} "
             f"({np.mean(self.losses[-CHECK:]):.3g}): use a smaller lr than {self.schedule.lr:g}"
         )
 
     def _batch(self) -> tuple[Tensor, Tensor]:
-        """Classes drawn evenly, then images within them; mirrored, shifted, channels last."""
+        """Images and labels: classes drawn evenly, then images in them; mirrored and shifted."""
         size = self.schedule.batch_size
         labels = torch.randint(len(self.counts), (size,))
-        place = (torch.rand(size) * self.counts[labels]).long()
-        index = self.order[(self.counts.cumsum(0) - self.counts)[labels] + place]
-        chosen = self.task.subset(index).images
-        images = self.probe.preprocess(chosen)
+        rank_in_class = (torch.rand(size) * self.counts[labels]).long()
+        index = self.order[(self.counts.cumsum(0) - self.counts)[labels] + rank_in_class]
+        images = self.probe.preprocess(self.task.subset(index).images)
         mirrored = (torch.rand(size) < 0.5).to(images.device)[:, None, None, None]
         images = torch.where(mirrored, images.flip(3), images)
         side = images.shape[-1]
-        reach = side // 12
-        x, y = torch.randint(2 * reach + 1, (2,)).tolist()
-        images = pad(images, (reach,) * 4, mode="replicate")[..., y : y + side, x : x + side]
+        max_shift = side // 12
+        x, y = torch.randint(2 * max_shift + 1, (2,)).tolist()
+        images = pad(images, (max_shift,) * 4, mode="replicate")[..., y : y + side, x : x + side]
         return images.contiguous(memory_format=torch.channels_last), labels
 
     def finish(self) -> tuple[Probe, Head]:
-        """The trained network without its head, in eval mode, and the head.
+        """The trained network, in eval mode and without its head, and the head.
 
         Raises:
             InputError: naming the task, if a weight is not finite.
@@ -138,7 +140,12 @@ class Training:
         return replace(self.probe, network=network, sha256=state_sha256(state)), head
 
     def save(self, path: Path, key: str) -> None:
-        """Writes all that the remaining steps depend on."""
+        """Write a checkpoint: all that the remaining steps depend on.
+
+        Args:
+            path: the file; its folder must exist.
+            key: identifies task, probe, schedule and seed.
+        """
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         for i, state in self.optimiser.state_dict()["state"].items():
             tensors[f"momentum.{i}"] = state["momentum_buffer"]
@@ -146,27 +153,29 @@ class Training:
         tensors["random"] = torch.get_rng_state()
         if self.probe.device.type == "cuda":
             tensors["random on the device"] = torch.cuda.get_rng_state(self.probe.device)
-        write(tensors, path, {"format": CHECKPOINT, "key": key, "seconds": str(self.seconds)})
+        write_tensors(path, tensors, CHECKPOINT, {"key": key, "seconds": str(self.seconds)})
 
     def load(self, path: Path, key: str) -> None:
-        """Goes on from what `save` wrote.
+        """Continue from what `save` wrote.
+
+        Args:
+            path: the file.
+            key: identifies task, probe, schedule and seed.
 
         Raises:
-            FileError: if the file is damaged, or of another task, probe, schedule or seed.
+            FileError: if the file is damaged or was saved with another key.
         """
         try:
-            tensors = load_file(path)
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-        except SafetensorError as error:
-            raise FileError(f"{path}: not a readable checkpoint ({error}): remove it") from None
-        if metadata.get("format") != CHECKPOINT or metadata.get("key") != key:
+            tensors, metadata = read_tensors(path, CHECKPOINT)
+        except FileError as error:
+            raise FileError(f"{error}: remove it") from None
+        if metadata["key"] != key:
             raise FileError(f"{path}: not a checkpoint of task {self.task.name!r}: remove it")
         self.network.load_state_dict(_under("network.", tensors))
         momentum = _under("momentum.", tensors)
-        described = self.optimiser.state_dict()
-        described["state"] = {int(i): {"momentum_buffer": v} for i, v in momentum.items()}
-        self.optimiser.load_state_dict(described)
+        state = self.optimiser.state_dict()
+        state["state"] = {int(i): {"momentum_buffer": v} for i, v in momentum.items()}
+        self.optimiser.load_state_dict(state)
         self.losses = tensors["losses"].tolist()
         self.step, self.seconds = len(self.losses), float(metadata["seconds"])
         torch.set_rng_state(tensors["random"])
@@ -175,7 +184,7 @@ class Training:
 
 
 def _first_head(task: Task, probe: Probe) -> tuple[Head, float]:
-    """The head on the untouched probe, to convergence, and its loss on the task's images."""
+    """The head fitted to the probe's features to convergence, and its class-balanced loss."""
     features = probe.features(task.images)
     head = fit_head(
         features,
@@ -196,17 +205,3 @@ def _first_head(task: Task, probe: Probe) -> tuple[Head, float]:
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def write(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    """A safetensors file that appears under its name only when it is whole."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        save_file(whole, temporary, metadata)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

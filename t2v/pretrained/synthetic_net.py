@@ -1,7 +1,7 @@
 """The small residual network behind the probe `synthetic`, in torchvision's layout.
 
 It is trained by `python -m data_scripts.probe.train` on a procedural world that no library uses,
-and plays the part that an ImageNet network plays for photographs.
+and has the role that an ImageNet network has for photographs.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ class Block(nn.Module):
 class SyntheticNet(nn.Module):
     """A residual network for 48 px images: 12 convolutions, 720 filters, 308,000 weights.
 
-    The attributes are torchvision's (`conv1`, `bn1`, `layer1` to `layer4`, `avgpool`, `fc`), so
-    whatever handles a ResNet there handles this one: the features are the input of `fc`.
+    The attributes have torchvision's names (`conv1`, `bn1`, `layer1` to `layer4`, `avgpool`, `fc`),
+    so code for its ResNets works with this network; the features are the input of `fc`.
 
     Args:
-        num_classes: outputs of `fc`.
+        num_classes: number of outputs of `fc`.
     """
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
-        # a stride in the stem, not a pooling: 48 px have little to lose, and it costs half
+        # a stride instead of pooling in the stem: at 48 px it costs half and loses little
         self.conv1 = nn.Conv2d(3, STEM, 5, 2, 2, bias=False)
         self.bn1 = nn.BatchNorm2d(STEM)
         self.relu = nn.ReLU(inplace=True)

@@ -23,6 +23,7 @@ from t2v._run.files import replacing
 from t2v.experts import error_matrix as matrix
 from t2v.experts import features as features_module
 from t2v.experts import fine_tuning, training
+from t2v.experts.cells import Cells
 from t2v.experts.error_matrix import ErrorMatrix, error_matrix
 from t2v.experts.expert import Expert, generic_expert, hog_expert
 from t2v.experts.fine_tuning import train_experts
@@ -64,7 +65,7 @@ def same(a, b):
 def count(monkeypatch):
     """What is computed: features by (expert, number of images), classifiers by number of cells."""
     seen = {"features": [], "cells": []}
-    features, errors = features_module._features_of, matrix._errors
+    features, errors = features_module._features_of, matrix._task_errors
 
     def counted_features(extractor, images, path):
         seen["features"].append((extractor.sha256, len(images)))
@@ -75,7 +76,7 @@ def count(monkeypatch):
         return errors(t, found, *task)
 
     monkeypatch.setattr(features_module, "_features_of", counted_features)
-    monkeypatch.setattr(matrix, "_errors", counted_errors)
+    monkeypatch.setattr(matrix, "_task_errors", counted_errors)
     return seen
 
 
@@ -300,7 +301,7 @@ def test_dask_gives_the_same_though_a_worker_is_killed(tmp_path, monkeypatch):
     tasks, experts = smoke()
     alone = error_matrix(tasks, experts, jobs=1)
     monkeypatch.setenv("T2V_CACHE", str(tmp_path / "other"))
-    features, cells, write = [], [], matrix._Cells.write
+    features, cells, write = [], [], Cells.write
 
     def killing(path):
         features.append(path)
@@ -313,7 +314,7 @@ def test_dask_gives_the_same_though_a_worker_is_killed(tmp_path, monkeypatch):
         write(self, found)
 
     monkeypatch.setattr(features_module, "replacing", killing)
-    monkeypatch.setattr(matrix._Cells, "write", counting)
+    monkeypatch.setattr(Cells, "write", counting)
     scheduler = distributed.LocalCluster(
         n_workers=0, processes=False, host="127.0.0.1", dashboard_address=None, protocol="tcp"
     )

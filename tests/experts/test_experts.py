@@ -187,7 +187,7 @@ def test_checkpoint_of_another_training_is_refused(probe, tmp_path):
     with pytest.raises(FileError, match="not a checkpoint of task"):
         fine_tune(stripes(), probe, schedule=SHORT, seed=1, checkpoint=checkpoint)
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    with pytest.raises(FileError, match="not a readable checkpoint"):
+    with pytest.raises(FileError, match="not a readable t2v checkpoint .*: remove it"):
         fine_tune(stripes(), probe, schedule=SHORT, checkpoint=checkpoint)
 
 
@@ -257,13 +257,13 @@ def test_bad_files_are_refused(probe, tmp_path):
     generic_expert(probe).save(path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FileError, match="not a readable expert"):
+    with pytest.raises(FileError, match="not a readable t2v expert"):
         Expert.load(path)
     path.write_bytes(whole[:-4] + b"\x00\x00\x80\x3f")
     with pytest.raises(FileError, match="not the synthetic that was saved"):
         Expert.load(path)
     save_file({"a": torch.zeros(1)}, path)
-    with pytest.raises(FileError, match="not an expert of t2v"):
+    with pytest.raises(FileError, match="but not a t2v expert"):
         Expert.load(path)
 
 

@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from t2v.errors import InputError
 from t2v.evaluation.agreement import rank_agreement
-from t2v.experts import few_images as tuning
+from t2v.experts import few_images
 from t2v.experts.expert import generic_expert
 from t2v.experts.few_images import (
     fewer,
@@ -62,7 +62,7 @@ def test_fewer_images_are_evenly_drawn_nested_and_tested_on_the_same():
 def test_too_few_or_many_are_refused(count):
     with pytest.raises(InputError, match=f"'blots': {count} training images"):
         fewer(small_task(classes=3, count=90), count)
-    with pytest.raises(InputError, match="no images out"):
+    with pytest.raises(InputError, match="no held-out images"):
         fewer(small_task(held_out=0).train, 6)
 
 
@@ -93,7 +93,7 @@ def test_tuned_errors_are_those_of_fine_tuning_and_are_kept(monkeypatch):
     def never(*given, **options):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(tuning, "fine_tune", never)
+    monkeypatch.setattr(few_images, "fine_tune", never)
     again = tuned_errors(work, schedule=schedules, seed=2, jobs=1)
     np.testing.assert_array_equal(again, found)
     with pytest.raises(AssertionError, match="again"):

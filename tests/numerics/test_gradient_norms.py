@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from t2v._numerics.gradient_norms import RowNorms, choose, kept_bytes, shared_row_norms
+from t2v._numerics.gradient_norms import RowNorms, cached_bytes, choose, shared_row_norms
 
 
 def expected_norms(conv, image, gradient):
@@ -86,8 +86,8 @@ def test_several_gradients_of_one_input(uses, kernel):
     for _ in range(uses):
         gradient = torch.randn(3, 6, 5, 5, dtype=torch.float64)
         assert torch.allclose(norms(gradient), expected_norms(conv, image, gradient), rtol=1e-10)
-    kept = sum(tensor.nbytes for tensor in norms._kept.values())
-    assert kept == len(image) * kept_bytes(conv, image, 5, 5, uses, kernel)
+    cached = sum(tensor.nbytes for tensor in norms._cached.values())
+    assert cached == len(image) * cached_bytes(conv, image, 5, 5, uses, kernel)
 
 
 def test_small_workspace_gives_the_same(monkeypatch):
