@@ -159,7 +159,7 @@ def load_probe(
 
     Examples:
         >>> load_probe("synthetic", device="cpu")
-        Probe('synthetic', 720 filters in 15 layers, 48 px, cpu)
+        Probe('synthetic', 720 filters in 12 layers, 48 px, cpu)
     """
     state = read_state_dict(name, weights)
     network = build_network(name)
