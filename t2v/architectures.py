@@ -1,11 +1,12 @@
-"""Architectures by name: their networks, state dicts, and where the head is detached."""
+"""Networks by name: building them, reading their weights, detaching their heads."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,9 @@ def read_state_dict(name: str, weights: str | Path | None) -> dict[str, Tensor]:
     """The state dict of a network, in float32 where it is floating point.
 
     Args:
-        name: architecture, see `load_probe`.
-        weights: `.safetensors` or `.pth`; `None`: those in the package for "synthetic", else
-            `NAME.safetensors` below `T2V_WEIGHTS`, else torchvision's own.
+        name: "synthetic" or the name of a torchvision classifier.
+        weights: a `.safetensors` or `.pth` file; `None`: the package's for "synthetic", else
+            `NAME.safetensors` in the folder `T2V_WEIGHTS`, else torchvision's.
 
     Raises:
         InputError: for an unknown network.
@@ -44,14 +45,14 @@ def read_state_dict(name: str, weights: str | Path | None) -> dict[str, Tensor]:
                 state = load_file(path)
             else:
                 state = torch.load(path, map_location="cpu", weights_only=True)
-            odd = [str(k) for k, v in state.items() if not isinstance(v, Tensor)]
+            other = [str(k) for k, v in state.items() if not isinstance(v, Tensor)]
         except Exception as error:  # pickle, zip and safetensors each have their own
             reason = str(error).splitlines()[0]
             raise FileError(f"weights {path}: not a readable state dict ({reason})") from None
-        if odd:
+        if other:
             raise FileError(
-                f"weights {path}: not a state dict: {odd[0]!r} is no tensor (of a checkpoint, save "
-                "the state dict alone)"
+                f"weights {path}: not a state dict: {other[0]!r} is no tensor (of a checkpoint, "
+                "save the state dict alone)"
             )
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
 
@@ -75,22 +76,22 @@ def _torchvision_state(name: str) -> dict[str, Tensor]:
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load a state dict without metadata; counters that old files lack stay as they are.
+    """Load a state dict without metadata; counters missing from old files stay as they are.
 
     Raises:
         RuntimeError: PyTorch's own, where names or shapes do not fit.
     """
-    own = network.state_dict()
-    whole = OrderedDict(state)
-    whole._metadata = own._metadata  # MNASNet asks for its version
-    for name, value in own.items():
+    present = network.state_dict()
+    complete = OrderedDict(state)
+    complete._metadata = present._metadata  # MNASNet asks for its version
+    for name, value in present.items():
         if name.endswith("num_batches_tracked"):  # not in files from before PyTorch 0.4.1
-            whole.setdefault(name, value)
-    network.load_state_dict(whole)
+            complete.setdefault(name, value)
+    network.load_state_dict(complete)
 
 
 def build_network(name: str) -> nn.Module:
-    """The whole network of an architecture, with random weights.
+    """A network with its classifier and random weights; torch's random state is left as it was.
 
     Raises:
         InputError: for an unknown network, or one without convolutions.
@@ -117,18 +118,22 @@ def build_network(name: str) -> nn.Module:
 
 
 def detach_head(network: nn.Module, state: dict[str, Tensor]) -> str:
-    """Remove the classifier from a network and its state; the path where a head belongs."""
-    for training_aid in ("aux1", "aux2", "AuxLogits"):  # of GoogLeNet and Inception
-        if hasattr(network, training_aid):
-            setattr(network, training_aid, None)
+    """Remove the classifier from a network and its state dict, in place.
+
+    Returns:
+        The path of the `Identity` that took its place.
+    """
+    for auxiliary in ("aux1", "aux2", "AuxLogits"):  # of GoogLeNet and Inception
+        if hasattr(network, auxiliary):
+            setattr(network, auxiliary, None)
             network.aux_logits = False
-            for key in [key for key in state if key.startswith(training_aid + ".")]:
+            for key in [key for key in state if key.startswith(auxiliary + ".")]:
                 del state[key]
     linear = [path for path, module in network.named_modules() if isinstance(module, nn.Linear)]
     if linear:
         head_at = old = linear[-1]
         network.set_submodule(head_at, nn.Identity())
-    else:  # SqueezeNet: convolution, then mean; the mean first makes it a linear layer
+    else:  # SqueezeNet: a convolution, then the mean, equals the mean, then a linear layer
         head_at, old = "classifier.head", "classifier.1"
         network.classifier = nn.Sequential()
         network.classifier.add_module("pool", nn.AdaptiveAvgPool2d(1))
@@ -146,3 +151,43 @@ def state_sha256(state: Mapping[str, Tensor]) -> str:
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(state[name].numpy()))
     return digest.hexdigest()
+
+
+def convolutions(network: nn.Module, layers: Iterable[str] | None = None) -> dict[str, nn.Conv2d]:
+    """The convolutions of a network by name, in its order; all, or those named by `layers`.
+
+    Raises:
+        InputError: if there is none, or a layer is unknown.
+    """
+    convs = {n: m for n, m in network.named_modules() if isinstance(m, nn.Conv2d)}
+    if not convs:
+        raise InputError(
+            f"network {type(network).__name__} has no Conv2d layer: there is no filter to embed"
+        )
+    if layers is None:
+        return convs
+    layers = [layers] if isinstance(layers, str) else list(layers)
+    unknown = [name for name in layers if name not in convs]
+    if unknown or not layers:
+        raise InputError(
+            f"layers: {unknown or 'an empty list'} given, but the convolutions of "
+            f"{type(network).__name__} are {', '.join(convs)}"
+        )
+    return {name: conv for name, conv in convs.items() if name in layers}
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Eval mode and no parameter gradients inside the block; modes and flags restored after it."""
+    modes = [(module, module.training) for module in network.modules()]
+    flags = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
+    try:
+        network.eval()
+        for parameter, _ in flags:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for parameter, flag in flags:
+            parameter.requires_grad_(flag)

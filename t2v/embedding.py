@@ -1,10 +1,8 @@
-"""Embeddings of tasks: the Fisher embedding of the paper, and the domain embedding beside it."""
+"""Embeddings of tasks: the paper's Fisher embedding and its domain embedding."""
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import nn
 
+from t2v._run.files import replacing
 from t2v._run.progress import bar
 from t2v.errors import FileError, InputError
 from t2v.fisher import filter_fisher
@@ -35,16 +34,16 @@ class Embedding:
     """A task as a vector with one entry per filter of the probe.
 
     Attributes:
-        fisher: float64 `[F]`, the mean over each filter's weights of the Fisher's diagonal, in
-            nats per squared weight; for a domain embedding, the mean activations.
+        fisher: float64 `[F]`, diagonal of the Fisher information averaged over each filter's
+            weights, in nats per squared weight; for a domain embedding, moments of the features.
         trivial: float64 `[F]`, the embedding of a task without content in the same units
-            (Sect. 3.1, t₀): the layer's mean, for a robust estimate its own βλ².
+            (Sect. 3.1, t₀): the layer's mean, or βλ² of a robust estimate.
         layers: layer name to its slice of the F entries.
-        name: the task's.
-        lineage: the task's.
-        group: the task's.
-        spec: how it was made: probe, sha256 of its weights, estimator, passes, seed, images,
-            classes, the head's weight decay and gradient norm, versions.
+        name: name of the task.
+        lineage: path of the task in a taxonomy, root first.
+        group: family of the task.
+        spec: provenance: probe, sha256 of its weights, estimator, passes, seed, images, classes,
+            the head's weight decay and gradient norm, versions.
     """
 
     fisher: np.ndarray
@@ -57,15 +56,14 @@ class Embedding:
 
     @property
     def norm(self) -> float:
-        """L1 norm, which tells a task's difficulty (Sect. 2.2, Fig. 2)."""
+        """L1 norm, a measure of the task's difficulty (Sect. 2.2, Fig. 2)."""
         return float(np.abs(self.fisher).sum())
 
     def __repr__(self) -> str:
         return f"Embedding({self.name!r}, {len(self.fisher)} filters, norm {self.norm:.3g})"
 
     def save(self, path: str | Path) -> None:
-        """Writes a safetensors file; it appears under its name only when it is whole."""
-        path = Path(path)
+        """Write a safetensors file; it appears under its name only when it is complete."""
         metadata = {
             "format": FORMAT,
             "name": self.name,
@@ -74,22 +72,15 @@ class Embedding:
             "layers": json.dumps({k: [s.start, s.stop] for k, s in self.layers.items()}),
             "spec": json.dumps(self.spec),
         }
-        handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
-        os.close(handle)
-        try:
-            save_file({"fisher": self.fisher, "trivial": self.trivial}, temporary, metadata)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with replacing(path) as draft:
+            save_file({"fisher": self.fisher, "trivial": self.trivial}, draft, metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> Embedding:
-        """Reads what `save` wrote.
+        """Read a file written by `save`.
 
         Raises:
-            FileError: if the file is missing, truncated or something else.
+            FileError: if the file is missing, truncated or no embedding.
         """
         try:
             with safe_open(path, framework="numpy") as file:
@@ -125,27 +116,34 @@ def task2vec(
     beta: float | None = None,
     progress: bool = False,
 ) -> Embedding:
-    """The embedding of a task: a head on the probe, then the Fisher of the probe's filters.
+    """The embedding of a task: Fisher information of the probe's filters under a head for the task.
 
     Args:
-        task: only its training images are used.
-        probe: see `load_probe`.
-        estimator: "exact", "sketch" or "sample" (see `filter_fisher`), "auto": exact up to
+        task: the task, of which only the training images are used.
+        probe: probe network, see `load_probe`.
+        estimator: "exact", "sketch" or "sample" (see `filter_fisher`); "auto": exact up to
             `passes` classes, else the sketch, so that the cost is at most `passes` backward passes
             per image; "robust": the paper's variational estimator (Sect. 2.1), whose `fisher` is
-            βΛ, the floor βλ² that is its `trivial` included.
-        passes: backward passes per image of "sketch" and "sample".
-        seed: of everything random.
-        max_images: if given, at most so many training images, drawn as even over the classes as
-            they allow.
-        batch_size: images at once; default: by a memory budget.
-        weight_decay: of the head, see `fit_head`.
-        beta: of "robust", see `robust_fisher`; default: where prior and Fisher count about the
-            same in the median layer, by one pass of the sketch.
-        progress: show a progress bar.
+            βΛ and includes its `trivial`, the floor βλ².
+        passes: number of backward passes per image for "sketch" and "sample".
+        seed: random seed.
+        max_images: largest number of training images, drawn evenly over the classes; default: all.
+        batch_size: number of images at once; default: by a memory budget.
+        weight_decay: weight decay of the head, see `fit_head`.
+        beta: weight of the KL term for "robust", see `robust_fisher`; default: weight prior and
+            Fisher information balance in the median layer, by one pass of the sketch.
+        progress: whether to show a progress bar.
 
     Raises:
-        InputError: naming the task, where it cannot be embedded (see `fit_head`).
+        InputError: naming the task, if it cannot be embedded (see `fit_head`).
+
+    Examples:
+        >>> from t2v import load_probe
+        >>> images = torch.arange(8 * 3 * 48 * 48).remainder(251).to(torch.uint8)
+        >>> task = Task("stripes", images.view(8, 3, 48, 48), [0, 1] * 4, ["even", "odd"])
+        >>> embedding = task2vec(task, load_probe("synthetic", device="cpu"))
+        >>> embedding.fisher.shape, embedding.spec["estimator"]
+        ((720,), 'exact')
     """
     if estimator not in ESTIMATORS:
         raise InputError(f"estimator must be one of {', '.join(ESTIMATORS)}; got {estimator!r}")
@@ -220,17 +218,17 @@ def _robust(
 def domain2vec(
     task: Task, probe: Probe, moment: str = "mean", batch_size: int | None = None
 ) -> Embedding:
-    """The domain embedding: what the images are, whatever their labels.
+    """The domain embedding: moments of the probe's features φ, independent of the labels.
 
     Args:
-        task: only its training images are used.
-        probe: its features φ, the input of the head, are what is averaged.
+        task: the task, of which only the training images are used.
+        probe: probe network, see `load_probe`.
         moment: "mean", E[φ], as in Fig. 1; "second", the diagonal of E[φφᵀ], as in Sect. 2.2 and on
             the slides.
-        batch_size: images at once; default: by a memory budget.
+        batch_size: number of images at once; default: by a memory budget.
 
     Raises:
-        InputError: for another moment.
+        InputError: for an unknown moment.
     """
     if moment not in MOMENTS:
         raise InputError(f"moment must be 'mean' or 'second'; got {moment!r}")
@@ -238,14 +236,14 @@ def domain2vec(
 
 
 def domain_moments(task: Task, probe: Probe, batch_size: int | None = None) -> dict[str, Embedding]:
-    """Both domain embeddings, "mean" and "second", from one pass over the images."""
+    """Both domain embeddings by their moment, from one pass over the images; see `domain2vec`."""
     train = task.train
     features = probe.features(train.images, batch_size).double()
-    found = {}
+    embeddings = {}
     for moment, values in zip(MOMENTS, (features.mean(0), features.square().mean(0)), strict=True):
         spec = {"estimator": f"domain-{moment}", "classes": task.num_classes}
-        found[moment] = _embedding(task, train, probe, {"features": values.numpy()}, spec)
-    return found
+        embeddings[moment] = _embedding(task, train, probe, {"features": values.numpy()}, spec)
+    return embeddings
 
 
 def _embedding(

@@ -12,16 +12,15 @@ which is known in closed form: column ``c`` compares class ``c`` with the classe
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
-from t2v._numerics.gradient_norms import RowNorms, cached_bytes, shared_row_norms
+from t2v._numerics.gradient_norms import cached_bytes
+from t2v._numerics.gradient_taps import GradientTaps
 from t2v._numerics.precision import full_precision
+from t2v.architectures import convolutions, frozen
 from t2v.errors import InputError
 
 ESTIMATORS = ("exact", "sketch", "sample")
@@ -49,26 +48,26 @@ def filter_fisher(
     Estimators (K classes):
 
     * ``"exact"``: the expectation over labels in full, by K − 1 backward passes.
-    * ``"sketch"``: `passes` backward passes. The columns of the Fisher's square root are dealt out
-      over the passes, the heaviest first, and each pass backpropagates the sum of its columns with
-      random signs. Unbiased; with ``passes >= K - 1`` it is exact. A pass costs about a plain
-      forward and backward pass.
+    * ``"sketch"``: `passes` backward passes. The columns of the Fisher's square root are assigned
+      to the passes so that these carry similar weight, and each pass backpropagates the sum of its
+      columns with random signs. Unbiased; with ``passes >= K - 1`` it is exact. A pass costs about
+      a plain forward and backward pass.
     * ``"sample"``: `passes` labels per image drawn from the model, one backward pass each.
-      Unbiased, but blind where the model is confident: the rare labels that carry the Fisher
+      Unbiased, but noisy where the model is confident: the rare labels that carry the Fisher
       information are seldom drawn.
 
     Args:
-        network: Any module from [N, 3, H, W] to logits [N, K], in float32 or float64. Images must
+        network: any module from [N, 3, H, W] to logits [N, K], in float32 or float64. Images must
             not influence each other's logits (batch norm without running statistics is refused).
-        images: The network's own float input, [N, 3, H, W]; moved to the network's device in
-            batches.
+        images: the network's float input, [N, 3, H, W]; moved to the network's device in batches.
         estimator: ``"exact"``, ``"sketch"`` or ``"sample"``.
-        passes: Backward passes per image for ``"sketch"`` and ``"sample"``.
-        generator: Source of the random signs and labels; None uses torch's global one. The draws
-            do not depend on `batch_size`.
-        batch_size: Images at once; None fits a memory budget (128 MiB of activations on the CPU, a
-            quarter of the memory on a GPU). The result does not depend on it beyond rounding.
-        layers: Names of the convolutions wanted; None means all.
+        passes: backward passes per image for ``"sketch"`` and ``"sample"``.
+        generator: source of the random signs and labels; None: torch's global one. The draws do
+            not depend on `batch_size`.
+        batch_size: number of images at once; None: as many as fit a memory budget (128 MiB of
+            activations on the CPU, a quarter of the memory on a GPU). The result does not depend
+            on it beyond rounding.
+        layers: names of the convolutions; None: all.
 
     Returns:
         For each convolution, by its name in `network.named_modules()`, float64 [C_out] on the CPU,
@@ -79,10 +78,20 @@ def filter_fisher(
     Raises:
         InputError: no images or no convolutions, unknown estimator or layer, ``passes < 1``, logits
             that are not finite or not [N, K >= 2].
+
+    Examples:
+        >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 6 * 6, 2))
+        >>> fisher = filter_fisher(network, torch.rand(5, 3, 8, 8))
+        >>> {name: (values.shape, bool((values > 0).all())) for name, values in fisher.items()}
+        {'0': (torch.Size([4]), True)}
     """
-    convs = _convolutions(network, layers)
+    convs = convolutions(network, layers)
     parameter = next(network.parameters())
-    _check(network, images, estimator, passes, batch_size)
+    if estimator not in ESTIMATORS:
+        raise InputError(f"estimator: got {estimator!r}, expected one of {', '.join(ESTIMATORS)}")
+    if passes < 1:
+        raise InputError(f"passes: got {passes}, at least 1 is needed")
+    check_images(network, images, batch_size)
     if parameter.dtype not in (torch.float32, torch.float64):
         raise InputError(f"network: got {parameter.dtype} weights, expected float32 or float64")
     images = images.detach()
@@ -90,17 +99,17 @@ def filter_fisher(
         name: torch.zeros(conv.out_channels, dtype=torch.float64) for name, conv in convs.items()
     }
     draws = None
-    with _frozen(network), full_precision(), torch.inference_mode(False), torch.enable_grad():
+    with frozen(network), full_precision(), torch.inference_mode(False), torch.enable_grad():
         if batch_size is None:
             batch_size = _batch_size(network, convs, images[:1].to(parameter), estimator, passes)
         for start in range(0, len(images), batch_size):
             batch = images[start : start + batch_size].to(parameter)
-            with _Taps(network, convs) as taps:
+            with GradientTaps(network, convs) as taps:
                 logits = _checked(network(batch), start, len(batch))
                 if draws is None:
                     draws = _draws(estimator, passes, len(images), logits.shape[1], generator)
-                mine = draws[start : start + batch_size].to(logits.device)
-                columns = list(_covectors(estimator, logits.detach().double(), passes, mine))
+                of_batch = draws[start : start + batch_size].to(logits.device)
+                columns = list(_covectors(estimator, logits.detach().double(), passes, of_batch))
                 taps.uses = len(columns)
                 for i, column in enumerate(columns):
                     logits.backward(column.to(logits), retain_graph=i + 1 < len(columns))
@@ -115,32 +124,14 @@ def filter_fisher(
     }
 
 
-def _convolutions(network: nn.Module, layers: Iterable[str] | None) -> dict[str, nn.Conv2d]:
-    """The convolutions wanted, in the network's order."""
-    convs = {n: m for n, m in network.named_modules() if isinstance(m, nn.Conv2d)}
-    if not convs:
-        raise InputError(
-            f"network {type(network).__name__} has no Conv2d layer: there is no filter to embed"
-        )
-    if layers is None:
-        return convs
-    layers = [layers] if isinstance(layers, str) else list(layers)
-    unknown = [name for name in layers if name not in convs]
-    if unknown or not layers:
-        raise InputError(
-            f"layers: {unknown or 'an empty list'} given, but the convolutions of "
-            f"{type(network).__name__} are {', '.join(convs)}"
-        )
-    return {name: conv for name, conv in convs.items() if name in layers}
+def check_images(network: nn.Module, images: Tensor, batch_size: int | None) -> None:
+    """Refuse images, or a network, whose Fisher information is not defined.
 
-
-def _check(network: nn.Module, images: Tensor, estimator: str, passes: int, batch: int | None):
-    if estimator not in ESTIMATORS:
-        raise InputError(f"estimator: got {estimator!r}, expected one of {', '.join(ESTIMATORS)}")
-    if passes < 1:
-        raise InputError(f"passes: got {passes}, at least 1 is needed")
-    if batch is not None and batch < 1:
-        raise InputError(f"batch_size: got {batch}, at least 1 (or None) is needed")
+    Raises:
+        InputError: naming the argument.
+    """
+    if batch_size is not None and batch_size < 1:
+        raise InputError(f"batch_size: got {batch_size}, at least 1 (or None) is needed")
     if images.ndim != 4 or not len(images):
         raise InputError(f"images: got shape {tuple(images.shape)}, expected [N >= 1, C, H, W]")
     if not images.is_floating_point():
@@ -170,107 +161,6 @@ def _checked(logits: Tensor, start: int, count: int) -> Tensor:
     if not logits.requires_grad:
         raise InputError("network: its logits depend on none of the convolutions asked for")
     return logits
-
-
-@contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
-    """Eval mode and no parameter gradients inside, everything as before outside."""
-    modes = [(module, module.training) for module in network.modules()]
-    wanted = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
-    try:
-        network.eval()
-        for parameter, _ in wanted:
-            parameter.requires_grad_(False)
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        for parameter, flag in wanted:
-            parameter.requires_grad_(flag)
-
-
-class _Root(torch.autograd.Function):
-    """Makes a tensor the root of a graph, in place: below it nothing is differentiated."""
-
-    @staticmethod
-    def forward(ctx, tensor: Tensor, anchor: Tensor) -> Tensor:
-        ctx.mark_dirty(tensor)
-        return tensor
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[None, None]:
-        return None, None
-
-
-class _Taps:
-    """Hooks that square each convolution's gradient as soon as the backward pass has it.
-
-    No weight gradient is formed by autograd (parameters are frozen): a backward pass does only the
-    half that concerns the activations. Weights used by several calls are collected until the pass
-    is over, because their gradients add up before they are squared.
-    """
-
-    def __init__(self, network: nn.Module, convs: dict[str, nn.Conv2d]):
-        self.network, self.uses = network, 1
-        self.names: dict[int, list[str]] = defaultdict(list)
-        for name, conv in convs.items():
-            self.names[_weight_key(conv)].append(name)
-        self.total: dict[str, Tensor] = {}
-        self._calls: dict[int, int] = defaultdict(int)
-        self._waiting: dict[int, list] = defaultdict(list)
-        self._handles: list[RemovableHandle] = []
-
-    def __enter__(self) -> _Taps:
-        # a module that was not asked for may use the weight of one that was
-        for name, module in self.network.named_modules():
-            if isinstance(module, nn.Conv2d) and _weight_key(module) in self.names:
-                self._handles.append(module.register_forward_hook(self._forward_hook(name)))
-        return self
-
-    def __exit__(self, *_) -> None:
-        for handle in self._handles:
-            handle.remove()
-
-    def _forward_hook(self, name: str):
-        def hook(conv: nn.Conv2d, inputs: tuple[Tensor], output: Tensor) -> Tensor:
-            if not torch.is_grad_enabled():
-                raise InputError(f"layer {name}: called under no_grad, so it has no gradient")
-            key = _weight_key(conv)
-            self._calls[key] += 1
-            image = inputs[0].detach()
-            version, norms = image._version, None
-            if not output.requires_grad:
-                output = _Root.apply(output, torch.zeros((), requires_grad=True))
-
-            def on_gradient(gradient: Tensor) -> None:
-                nonlocal norms
-                if image._version != version:
-                    raise InputError(f"layer {name}: its input was changed in place after use")
-                if self._calls[key] > 1:
-                    self._waiting[key].append((conv, image, gradient))
-                    return
-                norms = norms or RowNorms(conv, image, self.uses)
-                self._add(key, norms(gradient))
-
-            output.register_hook(on_gradient)
-            return output
-
-        return hook
-
-    def _add(self, key: int, squares: Tensor) -> None:
-        summed = squares.double().sum(0)
-        for name in self.names[key]:
-            self.total[name] = self.total.get(name, 0) + summed
-
-    def finish_pass(self) -> None:
-        for key, calls in self._waiting.items():
-            self._add(key, shared_row_norms(calls))
-        self._waiting.clear()
-
-
-def _weight_key(conv: nn.Conv2d) -> int:
-    """The same for modules that share a weight (a parametrized weight is its module's own)."""
-    return id(conv._parameters.get("weight", conv))
 
 
 def _draws(
@@ -304,14 +194,14 @@ def _covectors(estimator: str, logits: Tensor, passes: int, draws: Tensor) -> It
             yield _root_times(p, weights)
         return
     p, order = p.sort(stable=True, dim=1, descending=True)
-    hands = min(passes, classes - 1)
-    deal = torch.arange(classes - 1, device=p.device)
-    turn, place = deal // hands, deal % hands
-    # to and fro, so that the hand with the heaviest first column gets the lightest second one
-    hand = torch.where(turn % 2 == 0, place, hands - 1 - place)
-    for h in range(hands):
+    num_passes = min(passes, classes - 1)
+    # columns, heaviest first, go to passes in snake order (0 1 2 2 1 0 0 1 ...), so that passes
+    # carry similar weight
+    column = torch.arange(classes - 1, device=p.device) % (2 * num_passes)
+    assignment = torch.minimum(column, 2 * num_passes - 1 - column)
+    for k in range(num_passes):
         weights = torch.zeros_like(p)
-        weights[:, :-1] = draws * (hand == h)
+        weights[:, :-1] = draws * (assignment == k)
         yield torch.zeros_like(p).scatter_(1, order, _root_times(p, weights))
 
 
@@ -324,7 +214,7 @@ def _root_times(p: Tensor, weights: Tensor) -> Tensor:
     """
     s = p.flip(1).cumsum(1).flip(1)
     q = torch.cat([s[:, 1:], torch.zeros_like(s[:, :1])], 1)
-    # a column whose later classes have less than 1e-200 says nothing, and would overflow
+    # a column whose later classes have less than 1e-200 contributes nothing, and would overflow
     scaled = weights * torch.where(q > 1e-200, p / s / q, 0).sqrt()
     before = torch.cat([torch.zeros_like(s[:, :1]), scaled.cumsum(1)[:, :-1]], 1)
     return scaled * q - p * before
@@ -333,21 +223,23 @@ def _root_times(p: Tensor, weights: Tensor) -> Tensor:
 def _batch_size(
     network: nn.Module, convs: dict[str, nn.Conv2d], image: Tensor, estimator: str, passes: int
 ) -> int:
-    """Images that fit the memory budget, from what one image makes autograd keep."""
-    own = {p.untyped_storage().data_ptr() for p in (*network.parameters(), *network.buffers())}
-    kept: dict[int, Tensor] = {}
+    """Number of images that fit the memory budget, from what autograd saves for one image."""
+    permanent = {
+        t.untyped_storage().data_ptr() for t in (*network.parameters(), *network.buffers())
+    }
+    saved: dict[int, Tensor] = {}
     shapes: list[tuple[nn.Conv2d, Tensor, torch.Size]] = []
 
-    def keep(tensor: Tensor) -> None:  # returned, the graph would hold itself, weights and all
-        if (where := tensor.untyped_storage().data_ptr()) not in own:
-            kept[where] = tensor
+    def save(tensor: Tensor) -> None:  # returned, the graph would hold itself, weights and all
+        if (address := tensor.untyped_storage().data_ptr()) not in permanent:
+            saved[address] = tensor
 
     handles = [
         conv.register_forward_hook(lambda m, i, o: shapes.append((m, i[0].detach(), o.shape)))
         for conv in convs.values()
     ]
     try:
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda nothing: nothing):
+        with torch.autograd.graph.saved_tensors_hooks(save, lambda nothing: nothing):
             # a root for the graph: no parameter asks for a gradient
             logits = _checked(network(image.clone().requires_grad_()), 0, 1)
     finally:
@@ -356,9 +248,9 @@ def _batch_size(
     uses = {"exact": logits.shape[1] - 1, "sketch": min(passes, logits.shape[1] - 1)}.get(
         estimator, passes
     )
-    bytes_each = sum(t.untyped_storage().nbytes() for t in kept.values())
+    sizes = [t.untyped_storage().nbytes() for t in saved.values()]
     # gradients of the widest layers live beside the activations for a moment
-    bytes_each += 2 * max((t.untyped_storage().nbytes() for t in kept.values()), default=0)
+    bytes_each = sum(sizes) + 2 * max(sizes, default=0)
     bytes_each += sum(cached_bytes(m, a, *shape[-2:], uses) for m, a, shape in shapes)
     budget = CPU_BUDGET
     if image.is_cuda:

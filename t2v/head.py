@@ -1,4 +1,4 @@
-"""The head: class-balanced multinomial logistic regression, of the same size for every task."""
+"""The head: class-balanced multinomial logistic regression with a fixed weight norm."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import Tensor
 from t2v._numerics.newton_logistic import TOLERANCE, Problems, standardise
 from t2v.errors import InputError
 
-SIZE = 2.0  # of every head, per class; chosen on world 0, see the chapter on distances
-WEIGHT_DECAYS = (1e-5, 1e2)  # where the weight decay that gives this size is sought
-START, STEP = 0.02, 2.0  # where that search begins, and its strides in log λ
+WEIGHT_NORM = 2.0  # target of ‖W‖/√(K-1); the chapter on distances says how it was chosen
+WEIGHT_DECAYS = (1e-5, 1e2)  # range of the search for the λ that gives this norm
+FIRST_DECAY, STEP = 0.02, 2.0  # start of that search, and its step in log λ
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +24,8 @@ class Head:
     Attributes:
         weight: float32 `[K, D]`.
         bias: float32 `[K]`.
-        gradient_norm: Euclidean norm of the objective's gradient where the solver stopped.
-        weight_decay: the λ it was fitted with, in units of features of root mean square 1.
+        gradient_norm: Euclidean norm of the objective's gradient at the solution.
+        weight_decay: λ of the fit, for features of root mean square 1.
     """
 
     weight: Tensor
@@ -34,11 +34,11 @@ class Head:
     weight_decay: float
 
     def logits(self, features: Tensor) -> Tensor:
-        """`[N, D]` to `[N, K]`."""
+        """Features `[N, D]` to logits `[N, K]`."""
         return features @ self.weight.to(features).T + self.bias.to(features)
 
     def error(self, features: Tensor, labels: Tensor) -> float:
-        """Class-balanced error rate in [0, 1]: the mean over classes of the share mistaken."""
+        """Class-balanced error rate in [0, 1]: the mean over classes of each one's error rate."""
         wrong = self.logits(features).argmax(1) != labels
         classes = labels.unique()
         return float(sum(wrong[labels == k].double().mean() for k in classes) / len(classes))
@@ -52,38 +52,46 @@ def fit_head(
     weight_decay: float | str = "auto",
     name: str = "features",
 ) -> Head:
-    """Fits softmax(W z + b) to labels, every class weighing the same.
+    """Fit softmax(W z + b) to labels, with equal weight for every class.
 
-    The objective is the class-balanced mean cross entropy plus λ/2 ‖W‖², over features centred and
-    divided by their root mean square (one number for all of them, so that λ means the same for
-    every probe); the solution is given for the features as they came. The paper trains by Adam for
-    a fixed number of epochs (Supp. C.1, C.2); to convergence, the head depends on the data alone.
+    The objective is the class-balanced mean cross entropy plus λ/2 ‖W‖², over features that are
+    centred and divided by their root mean square (one number for all, so that λ means the same for
+    every probe); the solution is converted back to the features as given. The paper trains by Adam
+    for a fixed number of epochs (Supp. C.1, C.2); at convergence the head depends on the data only.
 
-    The Fisher grows with the square of the head's weights. With one λ for all tasks, an easy task
-    gets large weights, and the embedding's norm tells the size of the head as much as how hard the
-    task is. So by default the size is the same for all tasks: λ is the one for which ‖W‖² is
-    `SIZE` squared times K − 1, and what is left in the norm is how unsure the classifier is, and
-    where.
+    The Fisher information grows with the square of the head's weights. With one λ for all tasks an
+    easy task gets large weights, and the embedding's norm measures the weights as much as the
+    task's difficulty. So by default all tasks get the same weight norm: λ is the one for which ‖W‖²
+    is `WEIGHT_NORM` squared times K − 1. What remains in the embedding's norm is how uncertain the
+    classifier is.
 
     Args:
         features: `[N, D]`.
         labels: `[N]` in `0..K-1`.
         num_classes: K; default: the largest label + 1.
-        weight_decay: λ, or "auto" for heads of one size (to .1%; where no λ in `WEIGHT_DECAYS`
-            gives it, the nearest end).
-        name: the task's, for errors.
+        weight_decay: λ, or "auto" for the fixed weight norm (to 0.1%; if no λ in `WEIGHT_DECAYS`
+            gives it, the nearer end of that range).
+        name: name of the task in errors.
 
     Raises:
         InputError: one class, an empty class, labels beyond the classes, fewer images than classes,
             constant or non-finite features.
+
+    Examples:
+        >>> features, labels = torch.tensor([[-2.0], [-1.0], [1.0], [2.0]]), [0, 0, 1, 1]
+        >>> head = fit_head(features, torch.tensor(labels))
+        >>> round(float(head.weight.norm() * features.square().mean().sqrt()), 2)
+        2.0
+        >>> head.error(features, torch.tensor(labels))
+        0.0
     """
     x, y, num_classes = _checked(features, labels, num_classes, name)
     if weight_decay != "auto" and not float(weight_decay) > 0:
         raise InputError(f"task {name!r}: weight_decay must be positive; got {weight_decay}")
-    decay = START if weight_decay == "auto" else float(weight_decay)
+    decay = FIRST_DECAY if weight_decay == "auto" else float(weight_decay)
     problem, basis = standardise(x[None], y, num_classes, decay)
     if weight_decay == "auto":
-        problem, solution, gradient_norm = _of_size(problem, SIZE * (num_classes - 1) ** 0.5)
+        problem, solution, gradient_norm = _of_norm(problem, WEIGHT_NORM * (num_classes - 1) ** 0.5)
     else:
         solution, gradient_norm = problem.solve()
     weight, bias = basis.to_features(solution)
@@ -119,11 +127,10 @@ def _checked(
     return x, y, num_classes
 
 
-def _of_size(problem: Problems, size: float) -> tuple[Problems, Tensor, Tensor]:
-    """The problem with the weight decay for which ‖W‖ is `size`, its solution, its gradient's norm.
+def _of_norm(problem: Problems, norm: float) -> tuple[Problems, Tensor, Tensor]:
+    """The problem with the λ for which ‖W‖ is `norm`, its solution, and its gradient's norm.
 
-    ‖W‖ falls as the decay grows. The search begins where the given problem's decay is, and each
-    solution is the start of the next.
+    ‖W‖ falls as λ grows. The search starts from the problem's λ, and each solution starts the next.
     """
     solution: Tensor | None = None
 
@@ -131,24 +138,24 @@ def _of_size(problem: Problems, size: float) -> tuple[Problems, Tensor, Tensor]:
         nonlocal problem, solution, gradient_norm
         problem = replace(problem, weight_decay=math.exp(log_decay))
         # a gradient of g leaves at most g / λ in W
-        tolerance = min(TOLERANCE, 1e-4 * problem.weight_decay * size)
+        tolerance = min(TOLERANCE, 1e-4 * problem.weight_decay * norm)
         solution, gradient_norm = problem.solve(tolerance, solution)
-        return math.log(max(float(solution[:, :-1].norm()), 1e-300) / size)
+        return math.log(max(float(solution[:, :-1].norm()), 1e-300) / norm)
 
     gradient_norm = torch.zeros(1)
     ends = [math.log(end) for end in WEIGHT_DECAYS]
-    here = math.log(problem.weight_decay)
-    known = {here: excess(here)}
-    sign = math.copysign(1, known[here])  # too long: a larger decay
+    near = math.log(problem.weight_decay)
+    known = {near: excess(near)}
+    sign = math.copysign(1, known[near])  # ‖W‖ too large: a larger λ
     while True:
-        there = min(max(here + sign * STEP, ends[0]), ends[1])
-        known[there] = excess(there)
-        if sign * known[there] <= 0:
+        far = min(max(near + sign * STEP, ends[0]), ends[1])
+        known[far] = excess(far)
+        if sign * known[far] <= 0:
             break
-        if there in ends:
+        if far in ends:
             return problem, solution, gradient_norm
-        here = there
-    # ‖W‖ falls at most like 1/λ, so .1% in λ is at most .1% in ‖W‖
-    found = brentq(lambda x: known[x] if x in known else excess(x), here, there, xtol=1e-3)
-    excess(found)  # which leaves problem and solution there
+        near = far
+    # ‖W‖ falls at most like 1/λ, so 0.1% in λ is at most 0.1% in ‖W‖
+    root = brentq(lambda x: known[x] if x in known else excess(x), near, far, xtol=1e-3)
+    excess(root)  # sets problem and solution
     return problem, solution, gradient_norm

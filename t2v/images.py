@@ -1,13 +1,13 @@
-"""Photographs on disk: finding them, decoding them, and saying which could not be used.
+"""Image files: finding and decoding them, and reporting those that cannot be used.
 
 What is converted and what is skipped:
 
 * grey, 16-bit grey, CMYK, palette and other colour modes are converted to RGB; transparent pixels
-  are laid on white; of an animation the first frame is taken; the orientation that a camera wrote
-  into the file is applied;
+  are laid on white; an animation gives its first frame; the orientation that a camera wrote into
+  the file is applied;
 * missing, empty, corrupt and truncated files, files that are no images, and images of more than
   `PIXEL_LIMIT` pixels are skipped, counted and named in one warning;
-* more than one image in a hundred skipped is an error: then the folder, not the image, is at fault.
+* more than one skipped image in a hundred is an error: then the folder, not an image, is at fault.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from t2v._run.progress import bar
 from t2v.errors import FileError, InputError
 
 PIXEL_LIMIT = 50_000_000
-"""Larger images are skipped: decoded, 50 megapixels are 150 MB, several at a time."""
+"""Larger images are skipped: 50 megapixels are 150 MB, and several are decoded at a time."""
 
 SUFFIXES = frozenset(".bmp .gif .jpeg .jpg .png .ppm .tif .tiff .webp".split())
 
 
 class Skipped(NamedTuple):
-    """An image that was left out: its place in the list given, its path, and why."""
+    """An image that was left out: its position in the list of paths, its path, and the reason."""
 
     index: int
     path: str
@@ -46,50 +46,53 @@ def load_images(
     size: int | None,
     *,
     tolerance: float = 0.01,
-    workers: int | None = None,
+    threads: int | None = None,
     progress: bool = False,
 ) -> tuple[torch.Tensor | list[torch.Tensor], list[Skipped]]:
-    """Decode images into memory, in the order given, without those that cannot be used.
+    """Decode images into memory, in the order of their paths, without those that cannot be used.
 
     Args:
         paths: N image files.
-        size: side in pixels; the shorter side is brought to it (bilinear, antialiased), the middle
-            square is kept. `None` keeps every image as it is.
-        tolerance: share of unusable images above which loading stops.
-        workers: decoding threads; default: one per core, at most eight.
-        progress: show a progress bar.
+        size: side in pixels (shorter side resized, bilinear and antialiased; centre crop); `None`:
+            the files' own sizes.
+        tolerance: largest share of unusable images, in [0, 1].
+        threads: number of decoding threads; default: one per core, at most eight.
+        progress: whether to show a progress bar.
 
     Returns:
-        The images, uint8 `[M, 3, size, size]` (with `size=None` and images of different sizes: a
-        list of `[3, h, w]`), and the N - M skipped ones, with their places.
+        The images, uint8 `[M, 3, size, size]` (a list of `[3, h, w]` if their sizes differ), and
+        the N - M skipped ones.
+
+    Warns:
+        UserWarning: naming the skipped images.
 
     Raises:
-        InputError: no path at all, a bad `size`, or more than `tolerance` of the images unusable.
+        InputError: no path, a bad `size`, or more than `tolerance` of the images unusable.
     """
     if not len(paths):
         raise InputError("load_images: no image given")
     if size is not None and size < 1:
         raise InputError(f"load_images: size must be at least 1 pixel or None, got {size}")
-    workers = workers or min(8, os.cpu_count() or 1)
-    with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
-        # our own limit is lower and is reported; Pillow's warning would only repeat it
+    threads = threads or min(8, os.cpu_count() or 1)
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        # `PIXEL_LIMIT` is lower and is reported; Pillow's warning would repeat it
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        decoded = pool.map(lambda path: _decode(path, size), paths)
-        found = list(bar(decoded, "reading images", len(paths), progress))
+        results = pool.map(lambda path: _decode(path, size), paths)
+        results = list(bar(results, "reading images", len(paths), progress))
     skipped = [
-        Skipped(i, str(path), what)
-        for i, (path, what) in enumerate(zip(paths, found, strict=True))
-        if isinstance(what, str)
+        Skipped(i, str(path), result)
+        for i, (path, result) in enumerate(zip(paths, results, strict=True))
+        if isinstance(result, str)
     ]
     _report(skipped, len(paths), tolerance)
-    images = [torch.from_numpy(what) for what in found if not isinstance(what, str)]
+    images = [torch.from_numpy(result) for result in results if not isinstance(result, str)]
     if len({image.shape for image in images}) == 1:
         return torch.stack(images), skipped
     return images, skipped
 
 
 def _decode(path: str | Path, size: int | None) -> np.ndarray | str:
-    """One image as uint8 `[3, h, w]`, or the reason why not."""
+    """One image as uint8 `[3, h, w]`, or the reason why it cannot be used."""
     try:
         if os.path.getsize(path) == 0:
             return "empty file"
@@ -108,8 +111,8 @@ def _decode(path: str | Path, size: int | None) -> np.ndarray | str:
         return f"more than {PIXEL_LIMIT:,} pixels"
     except MemoryError:
         raise
-    # Pillow's decoders raise a dozen kinds on broken files (OSError, SyntaxError, struct.error...);
-    # the reason is not lost: it is kept, counted and shown
+    # Pillow's decoders raise a dozen types on broken files (OSError, SyntaxError, struct.error...);
+    # the reason is not lost: it is counted and shown
     except Exception as error:
         return f"corrupt ({type(error).__name__}: {error})"
 
@@ -131,21 +134,21 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _report(skipped: list[Skipped], total: int, tolerance: float) -> None:
     if not skipped:
         return
-    named = "; ".join(f"{s.path}: {s.reason}" for s in skipped[:5])
+    reasons = "; ".join(f"{s.path}: {s.reason}" for s in skipped[:5])
     more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
-    counted = f"{len(skipped)} of {total} images cannot be used ({named}{more})"
+    summary = f"{len(skipped)} of {total} images cannot be used ({reasons}{more})"
     if len(skipped) > tolerance * total:
         raise InputError(
-            f"{counted}: more than {tolerance:.0%}; mend or remove these files, then try again"
+            f"{summary}: more than {tolerance:.0%}; mend or remove these files, then try again"
         )
-    warnings.warn(f"{counted}; they are left out", stacklevel=3)
+    warnings.warn(f"{summary}; they are left out", stacklevel=3)
 
 
 def scan_folder(path: str | Path) -> tuple[list[Path], torch.Tensor, list[str]]:
     """Find the images of a folder that has one sub-folder per class.
 
-    Sub-folders are taken in alphabetical order, and searched to any depth; hidden files and files
-    that are not images by their suffix are passed over.
+    Sub-folders come in alphabetical order and are searched to any depth; hidden files and files
+    with other suffixes than `SUFFIXES` are ignored.
 
     Returns:
         N paths, their labels (int64 `[N]`), and the K class names.
@@ -182,7 +185,7 @@ def scan_folder(path: str | Path) -> tuple[list[Path], torch.Tensor, list[str]]:
 
 
 def read_csv(path: str | Path) -> tuple[list[Path], torch.Tensor, list[str]]:
-    """Read a table with the columns `path` and `label`, one image a row; others are ignored.
+    """Read a table with the columns `path` and `label`, one image per row.
 
     Paths are relative to the table's own folder, or absolute. Classes are the labels in
     alphabetical order.
@@ -203,18 +206,18 @@ def read_csv(path: str | Path) -> tuple[list[Path], torch.Tensor, list[str]]:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns = reader.fieldnames or []
-            lacking = [c for c in ("path", "label") if c not in columns]
-            if lacking:
+            missing = [c for c in ("path", "label") if c not in columns]
+            if missing:
                 raise InputError(
-                    f"{table}: no column {' or '.join(lacking)}; found: {', '.join(columns)}"
+                    f"{table}: no column {' or '.join(missing)}; found: {', '.join(columns)}"
                 )
             for row in reader:
-                where, name = (row["path"] or "").strip(), (row["label"] or "").strip()
-                if not where or not name:
+                relative, name = (row["path"] or "").strip(), (row["label"] or "").strip()
+                if not relative or not name:
                     raise InputError(f"{table}, line {reader.line_num}: path or label is empty")
-                image = table.parent / where
+                image = table.parent / relative
                 if not image.is_file():
-                    raise FileError(f"{table}, line {reader.line_num}: no such image: {where}")
+                    raise FileError(f"{table}, line {reader.line_num}: no such image: {relative}")
                 paths.append(image)
                 names.append(name)
     except (UnicodeDecodeError, csv.Error) as error:

@@ -1,4 +1,4 @@
-"""Embeddings of many tasks: in parallel, each computed once and kept."""
+"""Embeddings and errors of many tasks, in parallel and cached."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ def embed_tasks(
 ) -> list[Embedding]:
     """The embeddings of tasks, in their order; those computed before come from the cache.
 
-    Each is kept as soon as it is there, so a run that was killed goes on where it was. The work is
-    a `joblib.Parallel` over tasks: processes on this machine, or whatever
-    `joblib.parallel_config` says (a Dask cluster, say).
+    Each is cached as soon as it is computed, so a run that was killed resumes where it stopped. The
+    work is a `joblib.Parallel` over tasks: processes on this machine, or the backend of
+    `joblib.parallel_config` (e.g. a Dask cluster).
 
     Args:
-        tasks: what to embed.
-        probe: see `load_probe`.
+        tasks: tasks to embed.
+        probe: probe network, see `load_probe`.
         domain: "mean" or "second" for `domain2vec`; None for `task2vec`.
-        jobs: processes; default: one per core on the CPU, one on a GPU.
-        progress: show a progress bar.
-        options: of `task2vec` or `domain2vec`.
+        jobs: number of processes; default: one per core on the CPU, one on a GPU.
+        progress: whether to show a progress bar.
+        options: keyword arguments of `task2vec` or `domain2vec`.
 
     Raises:
-        InputError: for another moment than these two.
+        InputError: for an unknown moment, or naming a task that cannot be embedded.
     """
-    given, tasks = (tuple(sorted(options.items())),), list(tasks)
+    key, tasks = (tuple(sorted(options.items())),), list(tasks)
     if domain is None:
-        return _cached(_embed, given, tasks, probe, jobs, progress)
+        return _cached(_embed, key, tasks, probe, jobs, progress)
     if domain not in MOMENTS:
         raise InputError(f"domain must be 'mean' or 'second'; got {domain!r}")
-    # tasks that ask different things of the same images have one domain embedding
+    # tasks with the same images and different labels have one domain embedding
     sets = {_training_images(task): task for task in tasks}
-    found = _cached(_embed_domain, given, list(sets.values()), probe, jobs, progress)
-    of_set = {key: moments[domain] for key, moments in zip(sets, found, strict=True)}
+    moments = _cached(_embed_domain, key, list(sets.values()), probe, jobs, progress)
+    of_set = {images: by_name[domain] for images, by_name in zip(sets, moments, strict=True)}
     return [_of_task(of_set[_training_images(task)], task) for task in tasks]
 
 
@@ -73,9 +73,16 @@ def held_out_errors(
     jobs: int | None = None,
     progress: bool = False,
 ) -> list[float]:
-    """Test error of each task's head on the probe's features: class-balanced, in [0, 1].
+    """Class-balanced error of each task's head on its held-out images, in [0, 1].
 
-    The head is the one that `task2vec` fits; parallel and kept like `embed_tasks`.
+    The head is that of `task2vec`; errors are computed in parallel and cached as by `embed_tasks`.
+
+    Args:
+        tasks: tasks that hold images out.
+        probe: probe network, see `load_probe`.
+        weight_decay: weight decay of the head, see `fit_head`.
+        jobs: number of processes; default: one per core on the CPU, one on a GPU.
+        progress: whether to show a progress bar.
 
     Raises:
         InputError: if a task holds no images out.
@@ -85,12 +92,12 @@ def held_out_errors(
         _ = task.held_out  # raises, with the task's name
 
     def features_of(missing: list[Task]) -> list[tuple[Tensor]]:
-        # tasks with the same images, such as attributes of garments, share the passes
+        # tasks with the same images, such as attributes of garments, share the forward passes
         sets = {id(task.images): task.images for task in missing}
         items = [(images,) for images in sets.values()]
-        how_many = jobs or default_jobs(probe.device)
-        found = in_parallel(probe.features, items, how_many, total=len(items), what="features")
-        by_set = dict(zip(sets, found, strict=True))
+        processes = jobs or default_jobs(probe.device)
+        features = in_parallel(probe.features, items, processes, total=len(items), what="features")
+        by_set = dict(zip(sets, features, strict=True))
         return [(by_set[id(task.images)],) for task in missing]
 
     return _cached(_held_out_error, (weight_decay,), tasks, probe, jobs, progress, features_of)
@@ -105,7 +112,7 @@ def _cached(
     progress: bool,
     prepare: Callable[[list[Task]], list[tuple]] | None = None,
 ) -> list[Any]:
-    """`work` on every task, see `cached_map`; `prepare` gets the tasks that are not cached."""
+    """`work` on every task, see `cached_map`; `prepare` gives arguments for uncached tasks."""
     return cached_map(
         work,
         [(task.fingerprint, *options, probe.sha256, probe.image_size) for task in tasks],

@@ -1,40 +1,35 @@
 r"""MODEL2VEC: experts in the space of tasks, moved to where they are good (Sect. 4, Supp. C.3).
 
-Expert j is the embedding $m_j = F_j + b_j$ of its training task plus a bias that is learnt, from
-the errors of all experts on other tasks, so that a task's distance to its best expert becomes the
-smallest: with $d_{ij} = d_{asym}(t_i, m_j)$, cross entropy between softmax$(-γ d_i)$ and the soft
-labels softmax$(-20\,(e_i - \bar e_i)/\mathrm{std}(e_i))$, by Adam. An expert whose training is not
-known is learnt from the errors alone ($F_j = 0$).
+Expert j is the embedding of its training task plus a learnt bias, $m_j = F_j + b_j$. The biases are
+fitted to the errors of all experts on other tasks, so that a task's best expert becomes its
+nearest: with $d_{ij} = d_{asym}(t_i, m_j)$, the loss is the cross entropy between the soft labels
+softmax$(-20\,(e_i - \bar e_i)/\mathrm{std}(e_i))$ and softmax$(-γ d_i)$, minimised by Adam. An
+expert whose training task is unknown (a black box) is learnt from the errors alone, $F_j = 0$.
 
-What the paper leaves open is settled here as follows.
+Choices where the paper is silent:
 
-- *Start.* All biases are 0: before learning, MODEL2VEC ranks as asymmetric Task2Vec does. Tasks and
-  experts have the distances' prior, $F + $ prior · trivial; where $F_j = 0$ only the prior is left,
-  of the mean task's trivial embedding, so a black box starts as the trivial task itself.
+- *Start.* All biases are 0, so MODEL2VEC starts as asymmetric Task2Vec. Tasks and experts have the
+  distances' prior, $F + $ prior · trivial. A black box has the mean trivial embedding of the tasks,
+  so it starts as the trivial task.
 - *Units.* Every layer is divided by its mean over tasks and experts. No distance changes by that,
-  and a step of Adam becomes the same small part of a typical filter in every layer.
-- *Positive.* A distance needs $m_j ≥ 0$. After every step $m_j$ is put back to at least `LEAST`
-  layer means: the bias stays what the paper calls it, an addition, and is 0 wherever nothing was
-  learnt, which is not so for a bias inside an exponential or softplus.
-- *Temperature.* γ starts where the cross entropy of the training tasks is least at $b = 0$, and is
-  learnt with the biases (as log γ, so that it stays positive).
-- *How much is learnt.* The paper learns for 81 epochs at a rate of .05, in units that it does not
-  print. In ours the first `WARM_UP` epochs go at a tenth of that rate: both numbers were chosen on
-  drawn worlds 0 to 6, and that a test decides, after worlds 300 and 301 and the photographs.
-  Cross-validation among the training tasks decides, by one-sided paired tests on the experts
-  picked for tasks held out: these epochs are taken if the mean error is less with them than
-  without, at 5%; the best larger number, where it is less still than with what the first test
-  left, at 1%, because the best of several is tested. That is so where errors know more than
-  embeddings (of black boxes, or of experts that are good whatever the task). Errors are counted in
-  the standard units of the soft labels, in which no task outweighs another; cross-validation ends
-  after 81 epochs or when `PATIENCE` have brought nothing better.
+  and a step of Adam is the same share of a typical filter in every layer.
+- *Constraint.* After every step $m_j$ is clipped to at least `LEAST` layer means, since a distance
+  needs $m_j ≥ 0$. The bias stays additive, and 0 where nothing was learnt, unlike a bias inside an
+  exponential or softplus.
+- *Temperature.* γ starts at the minimum of the loss at $b = 0$ and is learnt with the biases, as
+  log γ, which keeps it positive.
+- *Epochs.* The learning rate of the first `WARM_UP` epochs is a tenth of the later one. The number
+  of epochs is chosen by 3-fold cross-validation among the training tasks, with two one-sided paired
+  t-tests on the errors of the picks, standardised as in the soft labels: `WARM_UP` epochs if they
+  are better than none (5%), the best larger number if it is better than that (1%, because the best
+  of several is tested). Cross-validation ends after 81 epochs, the paper's number, or `PATIENCE`
+  epochs after the best one. Chapter 11 says how these constants were fixed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -43,8 +38,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from torch import Tensor
 
-from t2v._numerics.pairwise import paired_symmetric, symmetric_matrix
-from t2v.distances import ALPHA, DEFAULT_PRIOR
+from t2v._numerics.differentiable import paired_symmetric, symmetric_matrix
+from t2v.distances import ALPHA, DEFAULT_PRIOR, asymmetric_parts, with_prior
 from t2v.errors import InputError
 from t2v.evaluation import nearest_eligible
 from t2v.meta_task import Query
@@ -53,8 +48,8 @@ from t2v.selection import Ranking, ranked
 Array = NDArray[np.float64]
 
 SHARPNESS = 20.0  # of the soft labels (C.3)
-LEARNING_RATE = 0.05  # C.3, here in layer means
-WARM_UP = 8  # epochs, at a tenth of that rate
+LEARNING_RATE = 0.05  # C.3; its unit, here the layer mean, is not in the paper
+WARM_UP = 8  # epochs at a tenth of that rate
 WEIGHT_DECAY = 5e-4  # C.3
 MOST_EPOCHS = 81  # C.3
 PATIENCE = 8  # epochs without a better one, after which cross-validation ends
@@ -70,15 +65,14 @@ class Model2Vec:
 
     Attributes:
         models: float64 `[M, F]`, the experts' m, in units of `scale`.
-        trivial: `[M, F]`, their trivial embeddings in these units.
-        scale: `[F]`, mean of each layer.
-        prior: of the distance.
-        alpha: likewise.
-        gamma: what the softmax multiplies distances by.
-        epochs: that were learnt.
+        trivial: `[M, F]`, the experts' trivial embeddings, in units of `scale`.
+        scale: `[F]`, mean of each filter's layer.
+        prior: multiple of the trivial embedding that is added to every embedding.
+        alpha: weight of the distance to the trivial task.
+        gamma: inverse temperature of the softmax over distances.
+        epochs: number of epochs learnt.
         curve: mean standardised error of the picks for held-out training tasks after 0, 1, ...
-            epochs, as far as cross-validation went (0: as bad as the mean expert); empty if the
-            number was given.
+            epochs of cross-validation (0 is the mean expert's); empty if `epochs` was given.
     """
 
     models: Array
@@ -102,76 +96,96 @@ class Model2Vec:
         prior: float = DEFAULT_PRIOR,
         alpha: float = ALPHA,
     ) -> Model2Vec:
-        """Learn where the experts are.
+        """Learn the experts' positions from their errors on other tasks.
 
         Args:
-            embeddings: of R training tasks.
-            errors: `[R, M]`, of the experts on these, in [0, 1].
-            experts: M embeddings of the experts' training tasks, `None` where unknown; `None`: all
-                unknown.
-            eligible: bool `[R, M]`; other errors are not looked at. `None`: all.
-            epochs: `None`: chosen by cross-validation among the training tasks; 0: no bias.
-            prior: see `distance_matrix`.
-            alpha: likewise.
+            embeddings: R embeddings of training tasks.
+            errors: `[R, M]`, the experts' errors on these tasks, in [0, 1].
+            experts: M embeddings of the experts' training tasks, `None` for a black box; default:
+                all are black boxes.
+            eligible: bool `[R, M]`, the errors to learn from; default: all.
+            epochs: number of epochs; 0: no bias; default: chosen by cross-validation.
+            prior: multiple of the trivial embedding, see `distance_matrix`.
+            alpha: weight of the distance to the trivial task, see `distance_matrix`.
 
         Raises:
-            InputError: shapes that do not fit, or fewer than two tasks with two eligible experts.
+            InputError: if shapes do not fit, or fewer than two tasks have two eligible experts.
+
+        Examples:
+            Two black boxes, each good at tasks of one kind:
+
+            >>> from t2v import Embedding
+            >>> def embedding(*fisher):
+            ...     return Embedding(np.array(fisher), np.full(2, np.mean(fisher)), {"": slice(2)})
+            >>> tasks = [embedding(x, y) for x, y in ((4.0, 1.0), (3.0, 1.0), (1.0, 4.0))]
+            >>> model = Model2Vec.fit(tasks, [[0.1, 0.4], [0.1, 0.3], [0.4, 0.2]], epochs=20)
+            >>> model.rank(embedding(1.0, 5.0))
+            array([1, 0])
         """
         errors = np.asarray(errors, dtype=np.float64)
         experts = [None] * errors.shape[-1] if experts is None else list(experts)
-        may = np.ones(errors.shape, bool) if eligible is None else np.asarray(eligible, bool)
-        if errors.shape != (len(embeddings), len(experts)) or may.shape != errors.shape:
+        mask = np.ones(errors.shape, bool) if eligible is None else np.asarray(eligible, bool)
+        if errors.shape != (len(embeddings), len(experts)) or mask.shape != errors.shape:
             raise InputError(
                 f"errors: expected {len(embeddings)} tasks by {len(experts)} experts; "
-                f"got {errors.shape}, eligible {may.shape}"
+                f"got {errors.shape}, eligible {mask.shape}"
             )
-        usable = np.flatnonzero(may.sum(1) > 1)
+        usable = np.flatnonzero(mask.sum(1) > 1)
         if len(usable) < 2:
             raise InputError("MODEL2VEC: needs two tasks with at least two eligible experts each")
-        tasks = np.array([e.fisher + prior * e.trivial for e in embeddings])[usable]
-        flat = np.mean([e.trivial for e in embeddings], axis=0)
-        trivial = np.array([flat if e is None else e.trivial for e in experts])
-        own = [0 * flat if e is None else e.fisher for e in experts]
-        start = np.array(own) + prior * trivial
+        tasks = np.array([with_prior(e.fisher, e.trivial, prior) for e in embeddings])[usable]
+        mean_trivial = np.mean([e.trivial for e in embeddings], axis=0)
+        trivial = np.array([mean_trivial if e is None else e.trivial for e in experts])
+        fisher = np.array([0 * mean_trivial if e is None else e.fisher for e in experts])
+        start = with_prior(fisher, trivial, prior)
         scale = _layer_means(np.concatenate([tasks, start]), embeddings[0].layers)
         problem = _Problem(
             tasks / scale, np.maximum(start / scale, LEAST), trivial / scale, alpha,
-            errors[usable], may[usable],
+            errors[usable], mask[usable],
         )  # fmt: skip
         curve = np.zeros(0)
         if epochs is None:
-            picked = _held_out(problem)
+            picked = _cross_validate(problem)
             curve, epochs = picked.mean(1), _epochs(picked)
-        path = _learn(problem, np.ones(len(usable), bool))
-        _, models, gamma = next(islice(path, epochs, None))
+        training = _Training(problem, np.ones(len(usable), bool))
+        for _ in range(epochs):
+            training.step()
+        models, gamma = training.models, training.gamma
         return cls(models, trivial / scale, scale, prior, alpha, gamma, epochs, curve)
 
     def distance(self, target: Any) -> Array:
-        """`[M]`, asymmetric distance from the experts, where they are now, to a task."""
-        task = (target.fisher + self.prior * target.trivial) / self.scale
-        symmetric = symmetric_matrix(task[None], self.models, 1)[0]
-        return symmetric - self.alpha * paired_symmetric(self.models, self.trivial)
+        """Asymmetric distances `[M]` from the experts' learnt positions to a task."""
+        task = with_prior(target.fisher, target.trivial, self.prior) / self.scale
+        symmetric, offset = asymmetric_parts(
+            task[None], self.models, prior=0, trivial=self.trivial, jobs=1
+        )
+        return symmetric[0] - self.alpha * offset
 
     def rank(self, target: Any, eligible: ArrayLike | None = None) -> Ranking:
-        """Numbers of the eligible experts (`None`: all), best first."""
-        may = np.ones(len(self.models), bool) if eligible is None else np.asarray(eligible)
-        return ranked(self.distance(target), may)
+        """Positions of the eligible experts (default: all), best first."""
+        mask = np.ones(len(self.models), bool) if eligible is None else np.asarray(eligible)
+        return ranked(self.distance(target), mask)
 
 
 @dataclass(frozen=True)
-class LearntModels:
-    """MODEL2VEC as a strategy of `t2v.selection`: fitted anew to the query's other tasks."""
+class Model2VecStrategy:
+    """MODEL2VEC as a strategy of `t2v.selection`, fitted for each query to its other tasks.
+
+    Attributes:
+        name: label in tables and figures.
+        options: keyword arguments of `Model2Vec.fit`.
+    """
 
     name: str = "MODEL2VEC"
     options: dict[str, Any] = field(default_factory=dict)
 
     def select(self, query: Query) -> Ranking:
-        """By asymmetric distance to the experts, moved."""
+        """Experts by asymmetric distance from their learnt positions."""
         others = query.others
-        fitted = Model2Vec.fit(
+        model = Model2Vec.fit(
             others.tasks, others.errors, others.experts, others.eligible, **self.options
         )
-        return fitted.rank(query.target, query.eligible)
+        return model.rank(query.target, query.eligible)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,10 +198,10 @@ class _Problem:
     eligible: NDArray[np.bool_]
 
     def standardised(self) -> Array:
-        """Errors `[R, M]` less the mean of their task, over their standard deviation in it."""
+        """Errors `[R, M]` minus their task's mean, divided by their task's standard deviation."""
         e = np.where(self.eligible, self.errors, np.nan)
-        spread = np.nanstd(e, axis=1, keepdims=True)
-        return (e - np.nanmean(e, axis=1, keepdims=True)) / np.where(spread > 0, spread, 1)
+        std = np.nanstd(e, axis=1, keepdims=True)
+        return (e - np.nanmean(e, axis=1, keepdims=True)) / np.where(std > 0, std, 1)
 
     def labels(self) -> Tensor:
         """Soft labels `[R, M]`."""
@@ -203,110 +217,84 @@ def _layer_means(values: Array, layers: dict[str, slice]) -> Array:
     return scale
 
 
-class _ShareSums(torch.autograd.Function):
-    """Sums over filters of r = a / (a + m) and of r², for all pairs: all that d_sym depends on.
+class _Training:
+    """The biases and γ, learnt from the tasks of the mask `use`, one epoch per step.
 
-    dr/dm = -r²/a. One expert after the other, so that its shares `[R, F]` stay in the processor's
-    cache: several times as fast as all at once, though they are computed twice.
+    Attributes:
+        distance: float32 `[R, M]`, between all tasks and the experts as they are now.
     """
 
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(a, m)
-        sums = a.new_empty(2, len(m), len(a))
-        share = torch.empty_like(a)
-        for j, model in enumerate(m):
-            _shares(a, model, share)
-            torch.sum(share, -1, out=sums[0, j])
-            torch.linalg.vecdot(share, share, out=sums[1, j])
-        return sums[0], sums[1]
-
-    @staticmethod
-    def backward(ctx: Any, first: Tensor, second: Tensor) -> tuple[None, Tensor]:
-        a, m = ctx.saved_tensors
-        rows = ((first != 0) | (second != 0)).any(0)  # tasks held out have no gradient
-        a, first, second = a[rows], first[:, rows], second[:, rows]
-        gradient = torch.empty_like(m)
-        share, power = torch.empty_like(a), torch.empty_like(a)
-        for j, model in enumerate(m):
-            _shares(a, model, share)
-            torch.mul(share, share, out=power).div_(a)
-            torch.mv(power.T, first[j], out=gradient[j])
-            gradient[j].addmv_(power.mul_(share).T, second[j], alpha=2)
-        return None, gradient.neg_()
-
-
-def _shares(a: Tensor, model: Tensor, out: Tensor) -> None:
-    torch.div(a, torch.add(a, model, out=out), out=out)
-
-
-def _symmetric(a: Tensor, m: Tensor) -> Tensor:
-    """`[R, M]`, as `t2v._numerics.pairwise` has it, with a gradient by m."""
-    first, second = (x.T for x in _ShareSums.apply(a, m))
-    filters = a.shape[1]
-    rest = filters - 2 * first + second
-    root = (second * rest).clamp(min=1e-12).sqrt()
-    return (filters * second - first**2).clamp(min=0) / (root * (root + first - second))
-
-
-def _to_trivial(m: Tensor, trivial: Tensor) -> Tensor:
-    r, s = m / (m + trivial), trivial / (m + trivial)
-    return 1 - (r * s).sum(1) / (r.square().sum(1) * s.square().sum(1)).sqrt()
-
-
-def _learn(
-    problem: _Problem, use: NDArray[np.bool_]
-) -> Iterator[tuple[NDArray[np.float32], Array, float]]:
-    """Learn from the tasks of `use`; after 0, 1, ... epochs `[R, M]` distances, models and γ."""
-    tasks, start, trivial = (
-        torch.tensor(x, dtype=torch.float32)
-        for x in (problem.tasks, problem.start, problem.trivial)
-    )
-    labels, used = problem.labels()[use], torch.tensor(use)
-    barred = torch.tensor(np.where(problem.eligible, 0.0, -torch.inf), dtype=torch.float32)[use]
-
-    def loss(distance: Tensor, gamma: Tensor) -> Tensor:
-        log_p = (-gamma * distance[used] + barred).log_softmax(1)
-        return -(labels * log_p.clamp(min=-1e4)).sum(1).mean()
-
-    bias = torch.zeros_like(start, requires_grad=True)
-    log_gamma = None
-    least = LEAST - start
-    while True:
-        m = start + bias
-        distance = _symmetric(tasks, m) - problem.alpha * _to_trivial(m, trivial)
-        if log_gamma is None:
-            grid = torch.linspace(0, 8, 81)
-            costs = [float(loss(distance.detach(), g.exp())) for g in grid]
-            log_gamma = grid[int(np.argmin(costs))].clone().requires_grad_()
-            groups = [{"params": [bias], "weight_decay": WEIGHT_DECAY}, {"params": [log_gamma]}]
-            optimiser = torch.optim.Adam(groups, lr=LEARNING_RATE)
-            schedule = torch.optim.lr_scheduler.ConstantLR(optimiser, 0.1, total_iters=WARM_UP)
-        models = np.maximum(problem.start + bias.detach().double().numpy(), LEAST)
-        yield distance.detach().numpy(), models, float(log_gamma.detach().exp())
-        optimiser.zero_grad()
-        loss(distance, log_gamma.exp()).backward()
-        optimiser.step()
-        schedule.step()
+    def __init__(self, problem: _Problem, use: NDArray[np.bool_]):
+        self._problem, self._use = problem, torch.tensor(use)
+        self._tasks, self._start, self._trivial = (
+            torch.tensor(x, dtype=torch.float32)
+            for x in (problem.tasks, problem.start, problem.trivial)
+        )
+        self._labels = problem.labels()[use]
+        mask = np.where(problem.eligible, 0.0, -torch.inf)
+        self._mask = torch.tensor(mask, dtype=torch.float32)[use]
+        self._bias = torch.zeros_like(self._start, requires_grad=True)
+        self.distance = self._distances()
+        grid = torch.linspace(0, 8, 81)
         with torch.no_grad():
-            torch.maximum(bias, least, out=bias)
+            losses = [float(self._loss(log_gamma)) for log_gamma in grid]
+        self._log_gamma = grid[int(np.argmin(losses))].clone().requires_grad_()
+        biases = {"params": [self._bias], "weight_decay": WEIGHT_DECAY}
+        self._optimiser = torch.optim.Adam(
+            [biases, {"params": [self._log_gamma]}], lr=LEARNING_RATE
+        )
+        self._schedule = torch.optim.lr_scheduler.ConstantLR(
+            self._optimiser, 0.1, total_iters=WARM_UP
+        )
+
+    @property
+    def models(self) -> Array:
+        bias = self._bias.detach().double().numpy()
+        return np.maximum(self._problem.start + bias, LEAST)
+
+    @property
+    def gamma(self) -> float:
+        return float(self._log_gamma.detach().exp())
+
+    def step(self) -> None:
+        self._optimiser.zero_grad()
+        self._loss(self._log_gamma).backward()
+        self._optimiser.step()
+        self._schedule.step()
+        with torch.no_grad():
+            torch.maximum(self._bias, LEAST - self._start, out=self._bias)
+        self.distance = self._distances()
+
+    def _distances(self) -> Tensor:
+        m = self._start + self._bias
+        return symmetric_matrix(self._tasks, m) - self._problem.alpha * paired_symmetric(
+            m, self._trivial
+        )
+
+    def _loss(self, log_gamma: Tensor) -> Tensor:
+        log_p = (-log_gamma.exp() * self.distance[self._use] + self._mask).log_softmax(1)
+        return -(self._labels * log_p.clamp(min=-1e4)).sum(1).mean()
 
 
-def _held_out(problem: _Problem) -> Array:
-    """Standardised errors of the picks for tasks held out in turn, `[epochs + 1, R]`."""
+def _cross_validate(problem: _Problem) -> Array:
+    """Standardised errors `[epochs + 1, R]` of the picks for each task while it is held out."""
     count, standardised = len(problem.tasks), problem.standardised()
     folds = min(FOLDS, count)
-    fold_of = np.random.default_rng(0).permutation(count) % folds  # tasks come in groups
-    found = []
-    for states in zip(*(_learn(problem, fold_of != fold) for fold in range(folds)), strict=True):
+    fold_of = np.random.default_rng(0).permutation(count) % folds  # tasks are ordered by group
+    trainings = [_Training(problem, fold_of != fold) for fold in range(folds)]
+    picked: list[Array] = []
+    while True:
         picks = np.zeros(count, dtype=np.intp)
-        for fold, (distance, *_) in enumerate(states):
+        for fold, training in enumerate(trainings):
             out = fold_of == fold
-            picks[out] = nearest_eligible(distance[out], problem.eligible[out])
-        found.append(standardised[np.arange(count), picks])
-        epoch = len(found) - 1
-        if epoch == MOST_EPOCHS or epoch - _best(np.array(found)) == PATIENCE:
-            return np.array(found)
+            distance = training.distance.detach().numpy()[out]
+            picks[out] = nearest_eligible(distance, problem.eligible[out])
+        picked.append(standardised[np.arange(count), picks])
+        epoch = len(picked) - 1
+        if epoch == MOST_EPOCHS or epoch - _best(np.array(picked)) == PATIENCE:
+            return np.array(picked)
+        for training in trainings:
+            training.step()
 
 
 def _best(picked: Array) -> int:
@@ -316,13 +304,13 @@ def _best(picked: Array) -> int:
 
 
 def _epochs(picked: Array) -> int:
-    """0, `WARM_UP` or the best larger number, as two paired tests say; `picked` as above."""
+    """0, `WARM_UP` or the best larger number, by two paired tests; `picked` `[epochs + 1, R]`."""
     first = WARM_UP if _less(picked[WARM_UP], picked[0], LEVEL) else 0
     best = _best(picked)
     return best if _less(picked[best], picked[first], LEVEL_OF_MORE) else first
 
 
 def _less(one: Array, other: Array, level: float) -> bool:
-    if np.ptp(other - one) < 1e-9:  # without scatter there is no test
+    if np.ptp(other - one) < 1e-9:  # a t-test needs scatter
         return False
     return bool(stats.ttest_rel(other, one, alternative="greater").pvalue < level)

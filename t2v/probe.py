@@ -1,4 +1,4 @@
-"""Probe networks: a frozen feature extractor, its preprocessing, and a place for a head."""
+"""Probe networks: a frozen feature extractor, its preprocessing, and a place for the head."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from t2v._numerics.precision import full_precision
-from t2v.architectures import build_network, detach_head, fill, read_state_dict, state_sha256
+from t2v.architectures import (
+    build_network,
+    convolutions,
+    detach_head,
+    fill,
+    read_state_dict,
+    state_sha256,
+)
 from t2v.errors import FileError, InputError
 from t2v.head import Head
 from t2v.task import ImageSource
@@ -29,12 +36,12 @@ class Probe:
     Attributes:
         name: architecture.
         network: float `[N, 3, S, S]` (as `preprocess` gives) to features `[N, D]`.
-        head_at: where in the network the head belongs (a module path, an `Identity` here).
+        head_at: path of the module that the head replaces, an `Identity`.
         image_size: S, pixels.
-        mean: per channel, of images in [0, 1].
-        std: per channel, likewise.
-        sha256: of the weights' names and values, so that embeddings can tell probes apart.
-        device: where the network is.
+        mean: mean of each channel in the training images, in [0, 1].
+        std: standard deviation of each channel in the training images.
+        sha256: checksum of the weights' names and values, by which embeddings name their probe.
+        device: device of the network.
     """
 
     name: str
@@ -55,14 +62,10 @@ class Probe:
     @cached_property
     def filters(self) -> dict[str, int]:
         """Number of filters of each convolution, in the network's order."""
-        return {
-            name: module.out_channels
-            for name, module in self.network.named_modules()
-            if isinstance(module, nn.Conv2d)
-        }
+        return {name: conv.out_channels for name, conv in convolutions(self.network).items()}
 
     def preprocess(self, images: Tensor | ImageSource) -> Tensor:
-        """Shorter side to `image_size` (antialiased), centre crop, standardise.
+        """Images as the network takes them: shorter side resized, centre crop, standardised.
 
         Args:
             images: uint8 `[N, 3, h, w]`, or a source of uint8 `[3, h, w]`.
@@ -91,12 +94,12 @@ class Probe:
     @torch.no_grad()
     @full_precision()
     def features(self, images: Tensor | ImageSource, batch_size: int | None = None) -> Tensor:
-        """The input of the head for each image.
+        """The head's input for each image.
 
         Args:
             images: uint8 `[N, 3, h, w]`, or a source of uint8 `[3, h, w]`.
-            batch_size: default: about a million input values at once on the CPU, whose caches they
-                fit, forty million on a GPU.
+            batch_size: number of images at once; default: about a million input values on the CPU,
+                which fit its caches, forty million on a GPU.
 
         Returns:
             float32 `[N, D]` on the CPU.
@@ -110,7 +113,7 @@ class Probe:
         return torch.cat(parts) if parts else torch.empty(0, 0)
 
     def with_head(self, head: Head) -> nn.Module:
-        """The whole network: float `[N, 3, S, S]` to logits `[N, K]`; layers keep their names."""
+        """The network with a head: float `[N, 3, S, S]` to logits `[N, K]`; same layer names."""
         linear = nn.Linear(head.weight.shape[1], head.weight.shape[0])
         linear.load_state_dict({"weight": head.weight, "bias": head.bias})
         network = copy.deepcopy(self.network)
@@ -121,7 +124,7 @@ class Probe:
         """A probe of the same architecture with the weights of a state dict (without head).
 
         Raises:
-            RuntimeError: PyTorch's own, where names or shapes do not fit.
+            RuntimeError: from PyTorch, if names or shapes do not fit.
         """
         network = copy.deepcopy(self.network)
         fill(network, state)
@@ -142,17 +145,21 @@ def load_probe(
     """A probe network with its pretrained weights.
 
     Args:
-        name: "synthetic" (a small residual network for 48 px that comes with the package), or the
-            name of any torchvision classifier that has convolutions, e.g. "resnet34".
-        weights: a state dict as `.safetensors` or `.pth`. Default: those in the package for
-            "synthetic"; else `NAME.safetensors` in the folder that the environment variable
-            `T2V_WEIGHTS` names, else torchvision's own (its cache, or a download).
-        image_size: pixels; default 48 for "synthetic", 224 otherwise.
-        device: "auto" takes CUDA where there is one.
+        name: "synthetic" (a small residual network for 48 px, part of the package), or the name of
+            any torchvision classifier with convolutions, e.g. "resnet34".
+        weights: a state dict, `.safetensors` or `.pth`. Default: the package's for "synthetic";
+            else `NAME.safetensors` in the folder named by the environment variable `T2V_WEIGHTS`,
+            else torchvision's (from its cache, or downloaded).
+        image_size: pixels; default: 48 for "synthetic", 224 otherwise.
+        device: a torch device; "auto": CUDA if available.
 
     Raises:
         InputError: for an unknown network, one without convolutions, or a missing device.
         FileError: if the weights cannot be read or do not fit the network.
+
+    Examples:
+        >>> load_probe("synthetic", device="cpu")
+        Probe('synthetic', 720 filters in 12 layers, 48 px, cpu)
     """
     state = read_state_dict(name, weights)
     network = build_network(name)
@@ -162,25 +169,25 @@ def load_probe(
     except (RuntimeError, KeyError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise FileError(f"weights {weights or 'of ' + name} do not fit {name}: {reason}") from None
-    where = _device(device)
+    device = _device(device)
     return Probe(
         name=name,
-        network=network.eval().requires_grad_(False).to(where, memory_format=_LAYOUT),
+        network=network.eval().requires_grad_(False).to(device, memory_format=_LAYOUT),
         head_at=head_at,
         image_size=image_size or (48 if name == "synthetic" else 224),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         sha256=state_sha256(state),
-        device=where,
+        device=device,
     )
 
 
 def random_probe(name: str, device: str | torch.device = "auto") -> Probe:
     """A probe of an architecture with random weights, to be replaced by `Probe.with_weights`."""
-    network, where = build_network(name), _device(device)
+    network, device = build_network(name), _device(device)
     head_at = detach_head(network, network.state_dict())
-    network = network.eval().requires_grad_(False).to(where, memory_format=_LAYOUT)
-    return Probe(name, network, head_at, 0, IMAGENET_MEAN, IMAGENET_STD, "", where)
+    network = network.eval().requires_grad_(False).to(device, memory_format=_LAYOUT)
+    return Probe(name, network, head_at, 0, IMAGENET_MEAN, IMAGENET_STD, "", device)
 
 
 def _slice(images: Tensor | ImageSource, start: int, stop: int) -> Tensor | list[Tensor]:
@@ -193,10 +200,9 @@ def _device(device: str | torch.device) -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        where = torch.device(device)
-        torch.empty(0, device=where)
+        torch.empty(0, device=device)
+        return torch.device(device)
     except (RuntimeError, AssertionError):  # no such name, or not built for it
         raise InputError(
             f"device {device!r} is not available on this machine: use 'cpu' or 'auto'"
         ) from None
-    return where

@@ -1,13 +1,13 @@
-r"""The paper's robust Fisher information (Sect. 2.1, Supp. B): how much noise each filter bears.
+r"""The paper's robust Fisher information (Sect. 2.1, Supp. B): how much noise a filter tolerates.
 
 Weights are perturbed by ``N(0, Λ⁻¹)``, one precision Λ per filter, and Λ minimises
 
     L(Λ, λ²) = E_w [H(w)] + β KL( N(ŵ, Λ⁻¹) ‖ N(0, λ⁻²) ),
 
-H the mean cross entropy of the labels and λ² the precision of a prior, one per layer. To second
-order in the noise the optimum is ``β Λ = F + β λ²``: the Fisher information plus a floor, which is
-also the embedding of a task without content (the trivial embedding). `book/robust.md` derives it,
-and why the constants printed in the paper differ.
+H the mean cross entropy of the labels and λ² the precision of the weight prior, one per layer. To
+second order in the noise the optimum is ``β Λ = F + β λ²``: the Fisher information plus a floor,
+which is also the embedding of a task without content (the trivial embedding). `book/robust.md` has
+the derivation, and why the constants printed in the paper differ.
 """
 
 from __future__ import annotations
@@ -23,21 +23,23 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from t2v._numerics.precision import full_precision
+from t2v.architectures import convolutions, frozen
 from t2v.errors import InputError
-from t2v.fisher import _check, _convolutions, _frozen
+from t2v.fisher import check_images
 
 NOISES = ("local", "flipout")
 
 
 class RobustFisher(dict[str, Tensor]):
-    """Precision Λ of each filter: layer name to float64 [C_out], on the CPU.
+    """Precision Λ of each filter's noise: layer name to float64 [C_out], on the CPU.
 
     ``beta * precision`` is in the units of `filter_fisher` (nats per squared weight).
 
     Attributes:
-        prior: λ² of each layer, a precision too; ``beta * prior`` is the trivial embedding.
+        prior: weight prior λ² of each layer, a precision; ``beta * prior`` is the trivial
+            embedding.
         beta: weight of the KL term.
-        objective: the objective at each step, float64 [steps]; empty for the closed form.
+        objective: value of the objective at each step, float64 [steps]; empty for the closed form.
     """
 
     def __init__(
@@ -64,42 +66,42 @@ def robust_fisher(
     generator: torch.Generator | None = None,
     loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy,
 ) -> RobustFisher:
-    """Trains the precision of the noise that every filter of a network bears.
+    """Precision of the noise that each filter of a network tolerates, by gradient descent.
 
-    Stochastic gradient variational Bayes by Adam; the step size falls to zero along a cosine. The
-    network is used in eval mode and left as it was.
+    Stochastic gradient variational Bayes with Adam and a cosine schedule. The network is used in
+    eval mode and left as it was.
 
     Args:
         network: any module from [N, 3, H, W] to logits [N, K], in float32 or float64.
-        images: the network's own float input, [N, 3, H, W].
+        images: the network's float input, [N, 3, H, W].
         labels: int64 [N] (or what `loss` takes).
-        beta: weight of the KL term, per image (`H` is a mean). Prior and Fisher information count
-            the same where ``beta`` is about twice the layer's mean squared weight times its F.
+        beta: weight of the KL term, per image (`H` is a mean). Weight prior and Fisher information
+            balance if ``beta`` is about twice the layer's mean squared weight times its F.
         noise: ``"local"``: independent noise at each output position, with the variance that noisy
             weights would give it (the local reparametrisation of the paper). ``"flipout"``: noisy
-            weights, told apart between images by random signs, so that noise is correlated over
-            positions as that of a shared filter is.
-        head: name of a module (``"fc"``) to train along, as the paper does; the trained copy is
-            dropped. None trains only the noise.
-        prior: λ² of all layers, if it is not to be trained.
+            weights, decorrelated between images by random signs; the noise is correlated over
+            positions, as that of a shared filter is.
+        head: name of a module (``"fc"``) to train as well, as in the paper; the trained copy is
+            discarded. None: only the noise is trained.
+        prior: fixed weight prior λ² of all layers; None: trained.
         steps: number of steps.
         batch_size: images per step; each is seen twice, with noise of either sign.
-        learning_rate: of log Λ and log λ², at the first step. Adam moves them by about
-            ``steps * learning_rate / 2`` at most: keep that above ten, or the start shows.
-        head_learning_rate: of the head (the paper's value).
-        generator: of batches and noise; on the CPU.
-        loss: mean over the batch, nats.
+        learning_rate: initial learning rate of log Λ and log λ². Adam moves them by about
+            ``steps * learning_rate / 2`` at most: below ten, the result depends on the start.
+        head_learning_rate: learning rate of the head (default: the paper's).
+        generator: source of batches and noise, on the CPU; None: torch's global one.
+        loss: function of logits and labels, mean over the batch, nats.
 
     Returns:
-        Λ per filter, with the prior's λ² per layer as attribute ``prior``. log Λ and log λ² are
-        averaged over the last quarter of the steps.
+        Λ per filter; log Λ and log λ² are averaged over the last quarter of the steps.
 
     Raises:
-        InputError: as `filter_fisher`; and for ``beta <= 0``, another number of labels than of
-            images, an unknown noise or head, an objective that is not finite.
+        InputError: for unusable images or networks (see `filter_fisher`), ``beta <= 0``, labels
+            that do not match the images, an unknown noise or head, or an objective that is not
+            finite.
     """
-    convs = _convolutions(network, None)
-    _check(network, images, "exact", 1, batch_size)
+    convs = convolutions(network)
+    check_images(network, images, batch_size)
     if not beta > 0:
         raise InputError(f"beta: got {beta}, expected a positive number")
     if len(labels) != len(images):
@@ -116,7 +118,7 @@ def robust_fisher(
     parameter = next(network.parameters())
     sizes = {name: conv.weight[0].numel() for name, conv in convs.items()}
     power = {n: float(conv.weight.detach().double().square().mean()) for n, conv in convs.items()}
-    # start where noise is a twentieth of the weights' power, the same for all filters of a layer
+    # start with noise of a twentieth of the weights' power, equal for all filters of a layer
     log_precision = {
         name: parameter.new_full((conv.out_channels,), -np.log(0.05 * power[name] + 1e-12))
         for name, conv in convs.items()
@@ -143,7 +145,7 @@ def robust_fisher(
     objective = torch.empty(steps, dtype=torch.float64)
     tail = max(1, steps // 4)
     batches = _batches(len(images), batch_size, generator)
-    with _frozen(network), torch.enable_grad(), ExitStack() as hooks:
+    with frozen(network), torch.enable_grad(), ExitStack() as hooks:
         for name, conv in convs.items():
             hook = _noise_hook(log_precision[name], noise, generator)
             hooks.callback(conv.register_forward_hook(hook).remove)
@@ -179,14 +181,17 @@ def closed_form(
 ) -> RobustFisher:
     r"""The optimum of the same objective to second order: ``Λ = F / β + λ²``.
 
-    λ² is the root of ``λ² (mean ŵ² + mean_o 1/(F_o/β + λ²)) = 1`` in each layer, which lies
-    between 0 (a layer that the task does not use) and ``1 / mean ŵ²``.
+    In each layer λ² is the root of ``λ² (mean ŵ² + mean_o 1/(F_o/β + λ²)) = 1``, which lies between
+    0 (a layer that the task does not use) and ``1 / mean ŵ²``.
 
     Args:
-        fisher: as `filter_fisher` returns it.
+        fisher: Fisher information per filter, from `filter_fisher`.
         power: mean squared weight of each layer.
         beta: weight of the KL term.
-        prior: λ² of all layers, if it is given.
+        prior: fixed weight prior λ² of all layers; None: the optimum.
+
+    Raises:
+        InputError: for ``beta <= 0``.
     """
     if not beta > 0:
         raise InputError(f"beta: got {beta}, expected a positive number")
@@ -221,9 +226,9 @@ def _divergence(log_precision: Tensor, log_prior: Tensor, power: float, size: in
 
 
 def _noise_hook(log_precision: Tensor, noise: str, generator: torch.Generator | None):
-    """Adds noise to a convolution's output, the negative of it in the second half of the batch.
+    """A hook that adds noise to a convolution's output, negated in the second half of the batch.
 
-    To first order such a pair cancels, and what is left is the curvature that is asked for.
+    To first order the two halves cancel, which leaves the curvature.
     """
 
     def normal(like: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -253,6 +258,6 @@ def _noise_hook(log_precision: Tensor, noise: str, generator: torch.Generator | 
 
 
 def _batches(count: int, size: int, generator: torch.Generator | None):
-    """Index tensors for ever; every image once before any twice."""
+    """Endless batches of positions; every epoch is a new permutation."""
     while True:
         yield from torch.randperm(count, generator=generator).split(size)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from t2v.errors import InputError
+from t2v.images import load_images, read_csv, scan_folder
 
 
 class ImageSource(Protocol):
@@ -29,17 +30,26 @@ class Task:
     """A visual classification task (Sect. 2 of the paper: D = {(x_i, y_i)}).
 
     Args:
-        name: shown in figures and errors.
+        name: label in figures and errors.
         images: uint8 tensor `[N, 3, H, W]`, or a map-style source whose `[i]` is a uint8 tensor
             `[3, h, w]`; sizes may then differ from image to image.
-        labels: `[N]` integers in `0..K-1`; kept as int64.
+        labels: `[N]` integers in `0..K-1`; stored as int64.
         classes: the K class names.
         lineage: path in a taxonomy, root first; empty where there is none.
-        group: the family of tasks this one belongs to, e.g. a taxonomic class.
-        test: bool `[N]`, True for images held out from training; None where nothing is held out.
+        group: family of tasks that this one belongs to, e.g. a taxonomic class.
+        test: bool `[N]`, True for images held out from training; None if nothing is held out.
 
     Raises:
         InputError: naming the task, if shapes, types or label values do not fit together.
+
+    Examples:
+        >>> images = torch.zeros(6, 3, 8, 8, dtype=torch.uint8)
+        >>> test = torch.tensor([False, False, False, False, True, True])
+        >>> task = Task("owls or ducks", images, [0, 1] * 3, ["owl", "duck"], test=test)
+        >>> task
+        Task('owls or ducks', 4 training images, 2 held out, 2 classes)
+        >>> task.train.labels
+        tensor([0, 1, 0, 1])
     """
 
     name: str
@@ -93,12 +103,12 @@ class Task:
 
     @property
     def num_classes(self) -> int:
-        """K, counting classes without images."""
+        """K, classes without images included."""
         return len(self.classes)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hex digest (sha256) of everything in the task; equal for equal contents."""
+        """Hex digest (sha256) of all contents of the task; equal for equal contents."""
         digest = hashlib.sha256(repr((self.name, self.classes, self.lineage, self.group)).encode())
         digest.update(self.labels.numpy().tobytes())
         digest.update(b"" if self.test is None else self.test.numpy().tobytes())
@@ -111,12 +121,12 @@ class Task:
         return digest.hexdigest()
 
     def subset(self, index: Tensor | np.ndarray | Sequence[int], name: str | None = None) -> Task:
-        """The task on some of its images (a bool mask `[N]`, or positions); nothing is held out."""
+        """The task on some of its images, a bool mask `[N]` or positions; nothing is held out."""
         index = torch.as_tensor(index)
         if index.dtype == torch.bool:
             index = index.nonzero().flatten()
-        whole = self.images
-        images = whole[index] if isinstance(whole, Tensor) else _View(whole, index)
+        tensor = isinstance(self.images, Tensor)
+        images = self.images[index] if tensor else _View(self.images, index)
         return replace(
             self, name=name or self.name, images=images, labels=self.labels[index], test=None
         )
@@ -138,8 +148,10 @@ class Task:
         return self.subset(self.test)
 
     def balanced(self, count: int, seed: int = 0) -> Task:
-        """At most `count` images, drawn as evenly over the classes as they allow."""
-        return self if len(self) <= count else self.subset(_evenly(self.labels, count, seed))
+        """At most `count` images, drawn as evenly over the classes as their sizes allow."""
+        if len(self) <= count:
+            return self
+        return self.subset(draw_evenly(self.labels, count, seed).sort().values)
 
     @classmethod
     def from_folder(
@@ -152,26 +164,27 @@ class Task:
         seed: int = 0,
         progress: bool = False,
     ) -> Task:
-        """A folder with one sub-folder of pictures per class.
+        """A folder with one sub-folder of images per class.
 
         Args:
             path: the folder.
-            size: pictures are kept as `size` x `size` (shorter side resized, centre crop), pixels.
+            size: side of the images in memory, pixels (shorter side resized, centre crop).
             name: default: the folder's name.
-            max_images: read at most so many, drawn evenly over the classes; default: all.
-            seed: of that draw.
-            progress: show a progress bar while they are read.
+            max_images: largest number of images to read, drawn evenly over the classes; default:
+                all.
+            seed: random seed of that draw.
+            progress: whether to show a progress bar.
+
+        Warns:
+            UserWarning: naming files that cannot be decoded; they are left out.
 
         Raises:
             FileError: if the folder cannot be read.
-            InputError: if it has fewer than two classes, an empty one, or too many bad pictures.
+            InputError: if it has fewer than two classes, an empty class, or more than 1% of files
+                that cannot be decoded.
         """
-        from t2v import images
-
-        files = images.scan_folder(path)
-        return cls._from_files(
-            name or Path(path).resolve().name, files, size, max_images, seed, progress
-        )
+        name = name or Path(path).resolve().name
+        return cls._from_files(scan_folder(path), size, name, max_images, seed, progress)
 
     @classmethod
     def from_csv(
@@ -184,39 +197,39 @@ class Task:
         seed: int = 0,
         progress: bool = False,
     ) -> Task:
-        """A CSV with columns `path` (relative to the CSV) and `label`; else as `from_folder`."""
-        from t2v import images
+        """A table with the columns `path` (relative to the table) and `label`.
 
-        files = images.read_csv(path)
-        return cls._from_files(name or Path(path).stem, files, size, max_images, seed, progress)
+        The other parameters, warnings and errors are those of `from_folder`; the default of `name`
+        is the file's name without suffix.
+        """
+        name = name or Path(path).stem
+        return cls._from_files(read_csv(path), size, name, max_images, seed, progress)
 
     @classmethod
     def _from_files(
         cls,
-        name: str,
-        files: tuple[list, Any, list[str]],
+        files: tuple[list[Path], Tensor, list[str]],
         size: int,
+        name: str,
         max_images: int | None,
         seed: int,
         progress: bool,
     ) -> Task:
-        from t2v import images
-
         paths, labels, classes = files
         if max_images is not None and max_images < len(paths):
-            chosen = _evenly(labels, max_images, seed)
-            paths, labels = [paths[i] for i in chosen.tolist()], labels[chosen]
-        pictures, skipped = images.load_images(paths, size, progress=progress)
-        bad = {str(path) for path, *_ in skipped}
-        kept = torch.tensor([str(path) not in bad for path in paths])
-        return cls(name, pictures, torch.as_tensor(labels)[kept], classes)
+            drawn = draw_evenly(labels, max_images, seed).sort().values
+            paths, labels = [paths[i] for i in drawn.tolist()], labels[drawn]
+        images, skipped = load_images(paths, size, progress=progress)
+        usable = torch.ones(len(paths), dtype=torch.bool)
+        usable[[skip.index for skip in skipped]] = False
+        return cls(name, images, labels[usable], classes)
 
     @classmethod
     def from_dataset(cls, dataset: Any, name: str | None = None) -> Task:
         """A map-style torch dataset that yields `(image, label)`.
 
-        Images may be PIL pictures, uint8 tensors `[3, h, w]` or float tensors in [0, 1]. Labels are
-        read from `dataset.targets` where there is one, else by going through the data once.
+        Images may be PIL images, uint8 tensors `[3, h, w]` or float tensors in [0, 1]. Labels are
+        read from `dataset.targets` if it exists, else by one pass over the data.
 
         Raises:
             InputError: if an image is none of these, or labels are not integers.
@@ -232,15 +245,18 @@ class Task:
         return cls(name, _DatasetImages(dataset, name), labels, list(classes))
 
 
-def _evenly(labels: Tensor, count: int, seed: int) -> Tensor:
-    """Positions of `count` images, drawn as evenly over the classes as they allow, sorted."""
+def draw_evenly(labels: Tensor, count: int, seed: int) -> Tensor:
+    """Positions of `count` labels, drawn as evenly over the classes as their sizes allow.
+
+    They come in the order of the draw: with one seed, a smaller draw is the start of a larger one.
+    """
     shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     drawn = labels[shuffled]
-    turn = torch.empty_like(drawn)  # the how-manieth of its class an image is
+    rank_in_class = torch.empty_like(drawn)  # from 0
     for k in drawn.unique():
         of_class = drawn == k
-        turn[of_class] = torch.arange(int(of_class.sum()))
-    return shuffled[torch.argsort(turn, stable=True)[:count]].sort().values
+        rank_in_class[of_class] = torch.arange(int(of_class.sum()))
+    return shuffled[torch.argsort(rank_in_class, stable=True)[:count]]
 
 
 @dataclass(frozen=True)
@@ -269,7 +285,7 @@ class _DatasetImages:
         try:
             image = tv.to_image(self.dataset[i][0]).as_subclass(Tensor)
         except TypeError as error:
-            raise InputError(f"task {self.name!r}: image {i} is none ({error})") from None
+            raise InputError(f"task {self.name!r}: item {i} is no image ({error})") from None
         if image.dim() != 3 or image.shape[0] not in (1, 3):
             raise InputError(
                 f"task {self.name!r}: image {i} must be [3, h, w]; got {list(image.shape)}"

@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 from sklearn.linear_model import LogisticRegression
 
 from t2v import Task, fit_head, load_library, load_probe
-from t2v.head import SIZE
+from t2v.head import WEIGHT_NORM
 
 
 def by_sklearn(z: np.ndarray, y: np.ndarray, decay: float, solver: str) -> np.ndarray:
@@ -40,7 +40,7 @@ def by_sklearn(z: np.ndarray, y: np.ndarray, decay: float, solver: str) -> np.nd
 
 def search(z: np.ndarray, y: np.ndarray, solver: str) -> float:
     """Weight decay of the head with the fixed weight norm; arguments as in `by_sklearn`."""
-    size = SIZE * y.max() ** 0.5 * (2**0.5 if y.max() == 1 else 1)
+    size = WEIGHT_NORM * y.max() ** 0.5 * (2**0.5 if y.max() == 1 else 1)
 
     def excess(log_decay: float) -> float:
         norm = np.linalg.norm(by_sklearn(z, y, np.exp(log_decay), solver))

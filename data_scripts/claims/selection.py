@@ -28,7 +28,7 @@ from t2v.experts.fine_tuning import train_experts
 from t2v.experts.training import Schedule
 from t2v.libraries import expert_tasks as zoo
 from t2v.many_tasks import embed_tasks
-from t2v.model2vec import LearntModels
+from t2v.model2vec import Model2VecStrategy
 from t2v.probe import Probe
 from t2v.selection import (
     BruteForce,
@@ -48,7 +48,7 @@ STRATEGIES = (
     Nearest("symmetric"),
     Nearest("asymmetric"),
     Nearest("asymmetric", alpha="chosen"),
-    LearntModels(),
+    Model2VecStrategy(),
 )
 COLUMNS = {
     "seed": ("", "seed of the world and of the experts' training"),

@@ -24,7 +24,7 @@ from t2v.experts.fine_tuning import fine_tune
 from t2v.experts.linear_classifiers import fit_classifiers
 from t2v.experts.training import Schedule
 from t2v.probe import Probe
-from t2v.task import Task
+from t2v.task import Task, draw_evenly
 
 Array = NDArray[np.float64]
 
@@ -147,10 +147,7 @@ def _draw_evenly(task: Task, count: int, seed: int) -> Tensor:
             f"task {task.name!r}: {count} training images asked for, of {len(train)}, for "
             f"{task.num_classes} classes"
         )
-    shuffled = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))]
-    labels = torch.nn.functional.one_hot(task.labels[shuffled], task.num_classes)
-    rank_in_class = (labels.cumsum(0) * labels).sum(1)
-    return shuffled[rank_in_class.argsort(stable=True)[:count]]
+    return train[draw_evenly(task.labels[train], count, seed)]
 
 
 def _fixed(key: tuple, path: Path, task: Task, index: list[list[Tensor]]) -> list[list[float]]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from t2v import InputError, fit_head
-from t2v.head import SIZE, WEIGHT_DECAYS
+from t2v.head import WEIGHT_DECAYS, WEIGHT_NORM
 
 
 def clouds(counts=(40, 15, 25), distance=1.5, dim=6, seed=0):
@@ -71,7 +71,7 @@ def test_heads_have_one_size_and_are_the_best_for_their_decay(counts, distance):
     scale = float(features.double().square().mean().sqrt())
     size = float(head.weight.norm()) * scale / (len(counts) - 1) ** 0.5
     if head.weight_decay != pytest.approx(WEIGHT_DECAYS[0]):
-        assert size == pytest.approx(SIZE, rel=0.001)
+        assert size == pytest.approx(WEIGHT_NORM, rel=0.001)
     # weights in float32 leave 1e-6 of logits of order ten
     assert objective_gradient(features, labels, head).norm() < 1e-5
 

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from t2v import model2vec
+from t2v._numerics.differentiable import symmetric_matrix
 from t2v.errors import InputError
 from t2v.evaluation import relative_increases
-from t2v.model2vec import LearntModels, Model2Vec
+from t2v.model2vec import Model2Vec, Model2VecStrategy
 from t2v.selection import MetaTask, Nearest, TaskBlind, leave_one_out
 from tests.fakes import FakeEmbedding
 
@@ -76,7 +77,7 @@ def test_quality_is_learnt_where_distance_alone_cannot_see_it():
     meta, badness = planted(quality=1.5, tasks=14)
     # the oracle: from how the errors were made, without a distance; noise is 2%
     assert cost(Nearest("asymmetric"), meta) > 0.3
-    assert cost(LearntModels(), meta) < 0.5 * cost(Nearest("asymmetric"), meta)
+    assert cost(Model2VecStrategy(), meta) < 0.5 * cost(Nearest("asymmetric"), meta)
     model = fitted(meta)
     best = int(np.argmin(model.curve))
     assert model2vec.WARM_UP < model.epochs == best
@@ -87,7 +88,7 @@ def test_quality_is_learnt_where_distance_alone_cannot_see_it():
 
 def test_near_and_good_together_beat_either_alone():
     meta, _ = planted(seed=1, quality=1.0, near=1.0, tasks=24, experts=6)
-    learnt = cost(LearntModels(), meta)
+    learnt = cost(Model2VecStrategy(), meta)
     assert learnt < cost(Nearest("asymmetric"), meta)
     assert learnt < cost(TaskBlind(), meta)
 
@@ -143,7 +144,7 @@ def test_the_first_epochs_go_at_a_tenth_of_the_rate():
 
 def test_where_experts_are_equally_good_it_stays_with_the_distance():
     meta, _ = planted(seed=2, quality=0.0, near=0.5, tasks=14)
-    assert cost(LearntModels(), meta) <= cost(Nearest("asymmetric"), meta) + 0.02
+    assert cost(Model2VecStrategy(), meta) <= cost(Nearest("asymmetric"), meta) + 0.02
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.15, 0.6])
@@ -167,7 +168,7 @@ def test_without_biases_it_ranks_as_asymmetric_task2vec(alpha, prior):
 @pytest.mark.parametrize("poison", ["nan", "random"])
 def test_the_row_of_the_target_plays_no_part(poison):
     meta, _ = planted(tasks=8, experts=5, black_boxes=1)
-    strategy = LearntModels()
+    strategy = Model2VecStrategy()
     for t in range(3):
         errors = meta.errors.copy()
         errors[t] = np.nan if poison == "nan" else np.random.default_rng(t).random(5)
@@ -182,8 +183,8 @@ def test_ineligible_errors_play_no_part_and_ineligible_experts_are_not_ranked():
     barred = replace(meta, eligible=eligible)
     poisoned = replace(barred, errors=np.where(eligible, meta.errors, np.nan))
     for t in (0, 4):
-        ranking = LearntModels().select(barred.query(t))
-        np.testing.assert_array_equal(LearntModels().select(poisoned.query(t)), ranking)
+        ranking = Model2VecStrategy().select(barred.query(t))
+        np.testing.assert_array_equal(Model2VecStrategy().select(poisoned.query(t)), ranking)
         assert sorted(ranking) == list(np.flatnonzero(eligible[t]))
 
 
@@ -193,7 +194,7 @@ def test_a_black_box_is_found_by_the_errors_of_others():
     errors = meta.errors.copy()
     errors[:, -1] = 0.5 * errors[:, :-1].min(axis=1)
     meta = replace(meta, errors=errors)
-    picks = leave_one_out(LearntModels(), meta).picks
+    picks = leave_one_out(Model2VecStrategy(), meta).picks
     assert np.mean(picks == 6) > 0.9
     assert not (leave_one_out(Nearest("asymmetric"), meta).picks == 6).any()
 
@@ -223,7 +224,7 @@ def test_the_gradient_is_that_of_plain_autograd(seed):
     u, v = a[:, None] / (a[:, None] + m), m / (a[:, None] + m)
     plain = 1 - (u * v).sum(-1) / (u.square().sum(-1) * v.square().sum(-1)).sqrt()
     expected = torch.autograd.grad((weight * plain).sum(), m)[0]
-    found = model2vec._symmetric(a, m)
+    found = symmetric_matrix(a, m)
     torch.testing.assert_close(found, plain, rtol=1e-9, atol=1e-12)
     gradient = torch.autograd.grad((weight * found).sum(), m)[0]
     torch.testing.assert_close(gradient, expected, rtol=1e-7, atol=1e-10)

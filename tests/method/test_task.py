@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from t2v import InputError, Task
+from t2v.task import draw_evenly
 
 
 def small(count=12, **options):
@@ -77,7 +78,7 @@ def test_what_does_not_fit_is_refused_in_one_line(change, message):
     assert "\n" not in str(caught.value)
 
 
-def pictures(folder, counts):
+def images_in(folder, counts):
     for name, count in counts.items():
         (folder / name).mkdir(parents=True)
         for i in range(count):
@@ -86,7 +87,7 @@ def pictures(folder, counts):
 
 
 def test_from_folder_and_from_csv_agree(tmp_path):
-    pictures(tmp_path / "set", {"cat": 3, "dog": 2})
+    images_in(tmp_path / "set", {"cat": 3, "dog": 2})
     task = Task.from_folder(tmp_path / "set", size=16)
     assert (task.name, task.classes, task.images.shape) == ("set", ("cat", "dog"), (5, 3, 16, 16))
     lines = [f"set/{c}/{i}.png,{c}" for c, n in (("cat", 3), ("dog", 2)) for i in range(n)]
@@ -94,6 +95,58 @@ def test_from_folder_and_from_csv_agree(tmp_path):
     again = Task.from_csv(tmp_path / "set.csv", size=16)
     assert torch.equal(task.images, again.images)
     assert torch.equal(task.labels, again.labels)
+
+
+@pytest.fixture
+def with_a_bad_file(tmp_path):
+    """135 images of three classes, whose red level says the class; one of the second is broken."""
+    for k, (name, count) in enumerate((("ant", 40), ("bee", 45), ("cat", 50))):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(count):
+            Image.new("RGB", (9, 9), (100 * k, i, 0)).save(tmp_path / "set" / name / f"{i:02d}.png")
+    bad = tmp_path / "set" / "bee" / "17.png"
+    bad.write_bytes(bad.read_bytes()[:20])
+    return tmp_path / "set"
+
+
+def labels_from_pixels(task):
+    return task.images[:, 0, 0, 0] // 100
+
+
+@pytest.mark.parametrize("door", ["from_folder", "from_csv"])
+def test_a_bad_file_is_left_out_with_its_own_label(with_a_bad_file, door):
+    source = with_a_bad_file
+    if door == "from_csv":  # classes mixed, so that a label that slips shows
+        files = sorted(source.rglob("*.png"), key=lambda path: (path.name, path.parent.name))
+        lines = [f"{path.relative_to(source)},{path.parent.name}" for path in files]
+        source = source / "table.csv"
+        source.write_text("\n".join(["path,label", *lines]))
+    with pytest.warns(UserWarning, match=r"1 of 135 images .*bee.17\.png"):
+        task = getattr(Task, door)(source, size=8)
+    assert len(task) == 134 and task.classes == ("ant", "bee", "cat")
+    assert torch.equal(task.labels, labels_from_pixels(task).long())
+    assert task.labels.bincount().tolist() == [40, 44, 50]
+    levels = task.images[task.labels == 1, 1, 0, 0].sort().values
+    assert levels.tolist() == [i for i in range(45) if i != 17]
+
+
+def test_a_bad_file_among_those_drawn_is_left_out_too(with_a_bad_file):
+    with pytest.warns(UserWarning, match=r"1 of 132 images .*bee.17\.png"):
+        # 40 + 45 + 47 images: all of bee
+        task = Task.from_folder(with_a_bad_file, size=8, max_images=132)
+    assert task.labels.bincount().tolist() == [40, 44, 47]
+    assert torch.equal(task.labels, labels_from_pixels(task).long())
+
+
+def test_draws_of_one_seed_are_nested():
+    labels = torch.tensor([0] * 20 + [3] * 3 + [1] * 20)
+    for seed in range(3):
+        whole = draw_evenly(labels, 43, seed)
+        assert whole.sort().values.tolist() == list(range(43))
+        for count in (1, 4, 15, 30):
+            drawn = draw_evenly(labels, count, seed)
+            assert torch.equal(drawn, whole[:count])
+        assert labels[whole[:15]].bincount().tolist() == [6, 6, 0, 3]
 
 
 def test_from_dataset_takes_the_three_kinds_of_image():
