@@ -32,6 +32,9 @@ def lay(run: Run) -> None:
     run.out.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(run.out / "book", ignore_errors=True)
     shutil.copytree(run.root / "book", run.out / "book")
+    columns = run.root / "t2v" / "book" / "columns.csv"  # the data dictionary of data.md
+    if columns.exists():
+        shutil.copy(columns, run.out / "book" / columns.name)
     shutil.copy(run.root / "_toc.yml", run.out / "_toc.yml")
     config = yaml.safe_load((run.root / "_config.yml").read_text())
     config = with_address(config, repository_address(run.root))

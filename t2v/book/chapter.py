@@ -56,6 +56,7 @@ class Chapter:
         photographs: whether the library's images are photographs.
         ours: kind of the chapter's own numbers, "photographs" or "synthetic" (see `number_kind`).
         theirs: the other of the two, whose tables are kept in the repository.
+        other: library of these tables, "synthetic" or "real".
         resampling: `resamples` and `seed` for bootstraps and permutation tests.
 
     Raises:
@@ -78,6 +79,7 @@ class Chapter:
         self.photographs = library not in ("synthetic", *DRAWN)
         kinds = ("photographs", "synthetic")
         self.ours, self.theirs = kinds if self.photographs else kinds[::-1]
+        self.other = "synthetic" if self.photographs else "real"
         self.resampling = {"resamples": 999 if scale == "smoke" else 9999, "seed": seed}
         plots.use_style()
 
@@ -237,12 +239,24 @@ class Chapter:
 
     def kept_path(self, name: str, folder: str | None = None) -> Path:
         """Where `kept` looks for a table."""
-        other = "synthetic" if self.photographs else "real"
-        return BOOK / "results" / (folder or f"{other}-laptop") / f"{name}.csv"
+        return BOOK / "results" / (folder or f"{self.other}-laptop") / f"{name}.csv"
 
     def paper(self, name: str) -> pd.DataFrame:
         """A table of the paper's own numbers, `book/paper/<name>.csv`."""
         return tables.read(BOOK / "paper" / f"{name}.csv")
+
+    @cached_property
+    def about(self) -> pd.DataFrame:
+        """One row for each task: `task`, `source` (its data set), `group`, `classes`, `images`."""
+        return pd.DataFrame(
+            {
+                "task": [task.name for task in self.tasks],
+                "source": self.data_sets,
+                "group": [task.group for task in self.tasks],
+                "classes": [task.num_classes for task in self.tasks],
+                "images": [len(task.train) for task in self.tasks],
+            }
+        )
 
     @property
     def _zoo(self) -> str:

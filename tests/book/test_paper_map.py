@@ -6,6 +6,7 @@ from builder.chapters import Run
 from builder.paper_numbers import write_paper_numbers
 
 from t2v.book import tables
+from t2v.errors import FileError
 
 ITEMS = ["Fig. 1", "Fig. 2 left", "Fig. 2 centre", "Fig. 2 right", "Fig. 3", "Fig. 4", "Fig. 5",
          "Fig. 6", "Table 1", "Table 2"]  # fmt: skip
@@ -24,7 +25,12 @@ def written(run):
 
 
 def put(run, name, **columns):
-    pd.DataFrame(columns).to_csv(run.out / "results" / f"{name}.csv", index=False)
+    tables.write(
+        pd.DataFrame(columns),
+        run.out / "results" / f"{name}.csv",
+        limits="made for a test",
+        columns={column: {"unit": "", "meaning": "made for a test"} for column in columns},
+    )
 
 
 def test_every_figure_and_table_has_a_row(run):
@@ -50,3 +56,20 @@ def test_numbers_come_from_the_tables_of_the_run(run):
     fewest, most = (ours[f"pick over brute force, fixed, with the {k} images"]
                     for k in ("fewest", "most"))  # fmt: skip
     assert (fewest, most) == ("+55% [23, 88], 32 images", "+80% [60, 90], 64 images")
+
+
+def test_a_table_that_was_changed_by_hand_is_refused(run):
+    put(run, "matrix_gains", tasks=["all"], pool=["all but its own"], better=[55])
+    path = run.out / "results" / "matrix_gains.csv"
+    path.write_text(path.read_text().replace("55", "95"))
+    with pytest.raises(FileError, match="changed by hand"):
+        write_paper_numbers(run)
+
+
+def test_printed_numbers_are_those_of_the_tables_of_the_paper(run):
+    paper = written(run).set_index("what").iloc[:, 1]
+    assert paper["error over the best, by probe, iNat+CUB"] == (
+        "VGG-13 +38.03%, DenseNet-121 +10.63%, ResNet-34 +9.97%"
+    )
+    assert paper["error over the best: MODEL2VEC, Mixed"] == "+27.81%"
+    assert paper["error over the best: generic, iNat+CUB"] == "+30.18%"
