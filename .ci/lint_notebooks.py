@@ -250,13 +250,15 @@ def python(cell: NotebookNode) -> ast.Module:
 
 
 def glued(node: ast.AST) -> list[str]:
-    """Names that a call of `glue(name, value)` or `….glue(name=value)` puts into the text."""
+    """Names that `glue(name, value)` or `….glue(prefix, name=value)` puts into the text."""
     if not isinstance(node, ast.Call):
         return []
     if getattr(node.func, "id", "") == "glue":
         return [ast.unparse(node.args[0])]
     if getattr(node.func, "attr", "") == "glue":
-        return [keyword.arg or ast.unparse(keyword.value) for keyword in node.keywords]
+        prefix = [ast.unparse(argument) for argument in node.args]
+        names = [keyword.arg or ast.unparse(keyword.value) for keyword in node.keywords]
+        return [" ".join([*prefix, name]) for name in names]
     return []
 
 

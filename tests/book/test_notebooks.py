@@ -101,7 +101,9 @@ BROKEN = {
     "f is too long": appended("def f():\n" + "    1\n" * 10),
     "glues but is shown": lambda cells: cells[GLUE].metadata.pop("tags"),
     "is glued twice": replaced(GLUE, 'glue("dots", 2)', 'glue("dots", 2)\nglue("dots", 3)'),
-    "d is glued twice": replaced(GLUE, 'glue("dots", 2)', "c.glue(d=2)\nc.glue(d=3)"),
+    "'c' d is glued twice": replaced(
+        GLUE, 'glue("dots", 2)', "c.glue('b', d=1)\nc.glue('c', d=2)\nc.glue('c', d=3)"
+    ),
     "without a prompt": lambda cells: cells[FIGURE].metadata.mystnb.pop("code_prompt_show"),
     "begins with fig-": labelled(name="dots"),
     "caption is not a whole sentence": labelled(caption="dots"),
