@@ -4,7 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
-from small import small_task
+from tests.small import small_task
 
 from t2v.book.meta_tasks import build_meta_tasks, largest_tasks
 from t2v.experts.error_matrix import ErrorMatrix

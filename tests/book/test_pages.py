@@ -8,7 +8,7 @@ import pytest
 import yaml
 from builder.chapters import toc_pages
 from builder.check import SENTENCE
-from builder.pages import with_address
+from builder.site import with_address
 from jupyter_book.config import get_final_config
 from pybtex.database import parse_file
 

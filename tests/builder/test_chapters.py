@@ -7,7 +7,7 @@ import pytest
 from builder import chapters
 from builder.chapters import BuildError, Run
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from small_book import PARAMETERS, rerun, write_chapter
+from tests.builder.small_book import PARAMETERS, rerun, write_chapter
 
 
 def test_chapters_run_in_the_order_of_the_toc_and_only_when_stale(book):

@@ -5,7 +5,7 @@ import json
 import pytest
 from builder import chapters, results
 from builder.chapters import BuildError
-from small_book import RAN, keep_all, rerun, write_chapter
+from tests.builder.small_book import RAN, keep_all, rerun, write_chapter
 
 
 def test_kept_tables_replace_older_ones_and_say_how_they_were_made(book):
