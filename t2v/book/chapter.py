@@ -204,17 +204,16 @@ class Chapter:
 
         for key, value in values.items():
             name = f"{prefix}-{key}".replace("_", "-")
-            names = [name, f"{name}-low", f"{name}-high"]
-            numbers = value if isinstance(value, tuple) else [value]
-            for part, number in zip(names[: len(numbers)], numbers, strict=True):
+            parts = [(name, value)]
+            if isinstance(value, tuple):
+                parts = zip((name, f"{name}-low", f"{name}-high"), value, strict=True)
+            for part, number in parts:
                 if not isinstance(number, str):
                     number = int(number) if isinstance(number, Integral) else float(number)
                 glue(part, number, display=False)
 
     def table(self, name: str, frame: pd.DataFrame, *, limits: str, **more: Any) -> pd.DataFrame:
-        """Write a table and its sidecar into the results of the chapter.
-
-        Columns are described in `columns.csv`, once for the whole book.
+        """Write a table and its sidecar, with columns described by `columns.csv`, to `results`.
 
         Args:
             name: name of the table, without suffix.
@@ -229,15 +228,15 @@ class Chapter:
             InputError: if a column is not described.
         """
         note = {"seed": self.seed, "library": self.name, "scale": self.scale}
+        note["kind"] = plots.number_kind(self.ours)["label"]
         if "probe" in self.__dict__:  # the chapter asked for it, so it entered the numbers
             weights = f"weights {self.probe.sha256[:12]}"
             note["device"] = str(self.probe.device)
             note["inputs"] = inputs_of(self.library, self.probe)
             note["probe"] = f"{self.probe.name}, {self.probe.image_size} px, {weights}"
             note["prior"] = DEFAULT_PRIOR
-        note |= {"kind": plots.number_kind(self.ours)["label"]} | more
-        path = self.results / f"{name}.csv"
-        tables.write(frame, path, columns=describe(name, frame.columns), limits=limits, **note)
+        path, columns = self.results / f"{name}.csv", describe(name, frame.columns)
+        tables.write(frame, path, columns=columns, limits=limits, **note | more)
         return frame
 
     def kept(self, name: str, folder: str | None = None) -> pd.DataFrame | None:
@@ -247,12 +246,8 @@ class Chapter:
             name: name of the table, without suffix.
             folder: folder below `book/results`; default: `<other>-laptop`.
         """
-        path = self.kept_path(name, folder)
+        path = BOOK / "results" / (folder or f"{self.other}-laptop") / f"{name}.csv"
         return tables.read(path) if path.exists() else None
-
-    def kept_path(self, name: str, folder: str | None = None) -> Path:
-        """Where `kept` looks for a table."""
-        return BOOK / "results" / (folder or f"{self.other}-laptop") / f"{name}.csv"
 
     def kept_markdown(self, name: str, title: str) -> str:
         """A kept table of the other kind of number as Markdown, or a line that there is none.
@@ -262,7 +257,8 @@ class Chapter:
             title: what it shows; the kind of number is added.
         """
         label = plots.number_kind(self.theirs)["label"]
-        return tables.as_markdown(self.kept_path(name), f"{title}, {label}")
+        path = BOOK / "results" / f"{self.other}-laptop" / f"{name}.csv"
+        return tables.as_markdown(path, f"{title}, {label}")
 
     def paper(self, name: str) -> pd.DataFrame:
         """A table of the paper's own numbers, `book/paper/<name>.csv`."""
@@ -279,8 +275,7 @@ def describe(table: str, columns: Iterable[str]) -> dict[str, dict[str, str]]:
     Raises:
         InputError: naming the columns that are not described.
     """
-    rows = _dictionary()
-    rows = rows[rows.table == table]
+    rows = _dictionary().query("table == @table")
     described = {}
     for column in columns:
         fits = rows[[column == p or fnmatchcase(column, p) for p in rows.column]]
@@ -292,8 +287,7 @@ def describe(table: str, columns: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def _dictionary() -> pd.DataFrame:
-    path = files("t2v.book") / "columns.csv"
-    with path.open(encoding="utf-8") as file:
+    with (files("t2v.book") / "columns.csv").open(encoding="utf-8") as file:
         return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 

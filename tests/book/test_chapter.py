@@ -134,7 +134,10 @@ def test_whole_numbers_stay_whole_and_no_array_is_glued(chapter, glued):
         chapter.glue("n", f=np.zeros(2))
 
 
-def test_a_table_is_described_by_the_book_and_says_how_it_was_made(chapter):
+def test_a_table_is_described_by_the_book_and_says_how_it_was_made(chapter, monkeypatch):
+    rows = [("matrix_gains", "tasks", "", "library"), ("matrix_gains", "number", "tasks", "count")]
+    dictionary = pd.DataFrame(rows, columns=["table", "column", "unit", "meaning"])
+    monkeypatch.setattr(module, "_dictionary", lambda: dictionary)
     frame = pd.DataFrame({"tasks": ["all"], "number": [20]})
     with pytest.raises(InputError, match=r"'matrix_gains'.*\['error'\]"):
         chapter.table("matrix_gains", frame.assign(error=0.1), limits="One seed.")
@@ -142,7 +145,7 @@ def test_a_table_is_described_by_the_book_and_says_how_it_was_made(chapter):
     written = tables.read(chapter.results / "matrix_gains.csv")
     pd.testing.assert_frame_equal(written, returned)
     note = written.attrs["provenance"]
-    assert note["columns"]["number"] == {"unit": "tasks", "meaning": "how many"}
+    assert note["columns"]["number"] == {"unit": "tasks", "meaning": "count"}
     assert note["kind"] == "ours, on the synthetic library"
     facts = {key: note[key] for key in ("library", "scale", "seed", "schedule")}
     assert facts == {"library": "synthetic", "scale": "smoke", "seed": 0, "schedule": "short"}
