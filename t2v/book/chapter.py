@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.resources import files
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class Chapter:
     Args:
         library: name for `load_library`.
         scale: "smoke", "laptop" or "paper".
-        seed: of the library, the experts, and all resampling.
+        seed: seed of the library, the experts, and all resampling.
         device: "auto", "cpu" or "cuda".
         data: folder of the photographs; drawn worlds need none.
         results: folder of the tables that the chapter writes.
@@ -60,7 +61,7 @@ class Chapter:
         resampling: `resamples` and `seed` for bootstraps and permutation tests.
 
     Raises:
-        InputError: for an unknown scale.
+        InputError: for an unknown library or scale.
     """
 
     def __init__(
@@ -72,14 +73,16 @@ class Chapter:
         data: str | Path | None = None,
         results: str | Path = "results",
     ) -> None:
-        if scale not in SCALES:
-            raise InputError(f"scale {scale!r}: choose one of {', '.join(SCALES)}")
+        for what, value, known in (("library", library, NAMES), ("scale", scale, SCALES)):
+            if value not in known:
+                raise InputError(f"{what} {value!r}: choose one of {', '.join(known)}")
         self.name, self.scale, self.seed = library, scale, seed
         self.device, self.data, self.results = device, data, Path(results)
         self.photographs = library not in ("synthetic", *DRAWN)
-        kinds = ("photographs", "synthetic")
-        self.ours, self.theirs = kinds if self.photographs else kinds[::-1]
-        self.other = "synthetic" if self.photographs else "real"
+        order = 1 if self.photographs else -1
+        self.ours, self.theirs = ("photographs", "synthetic")[::order]
+        # experts are trained on all libraries of a kind together
+        self._whole, self.other = ("real", "synthetic")[::order]
         self.resampling = {"resamples": 999 if scale == "smoke" else 9999, "seed": seed}
         plots.use_style()
 
@@ -101,6 +104,15 @@ class Chapter:
         return [_data_set_of(task) for task in self.tasks]
 
     @cached_property
+    def about(self) -> pd.DataFrame:
+        """One row for each task: `task`, `source` (its data set), `group`, `classes`, `images`."""
+        rows = [
+            (task.name, data_set, task.group, task.num_classes, len(task.train))
+            for task, data_set in zip(self.tasks, self.data_sets, strict=True)
+        ]
+        return pd.DataFrame(rows, columns=["task", "source", "group", "classes", "images"])
+
+    @cached_property
     def probe(self) -> Probe:
         """ResNet-18 at 64 pixels for photographs, else the network that comes with the package."""
         if self.photographs:
@@ -110,12 +122,12 @@ class Chapter:
     @cached_property
     def training_tasks(self) -> list[Task]:
         """What the experts are trained on."""
-        return expert_tasks(self._zoo, self.scale, self.seed, self.data)
+        return expert_tasks(self._whole, self.scale, self.seed, self.data)
 
     @property
     def schedule(self) -> Schedule:
         """How the experts are trained."""
-        return Schedule(**SCHEDULES[self._zoo][self.scale])
+        return Schedule(**SCHEDULES[self._whole][self.scale])
 
     @cached_property
     def experts(self) -> list[Expert]:
@@ -139,27 +151,31 @@ class Chapter:
         """Errors of all tasks on the generic expert, HOG, and the experts, in this order."""
         return error_matrix(self.tasks, [self.generic, self.hog, *self.experts])
 
-    def embed(self, domain: str | None = None) -> tuple[list[Embedding], list[Embedding]]:
+    def embed(self, domain: str | None = None) -> tuple[list[Embedding], ...]:
         """Embeddings of the tasks and of the training tasks.
 
         Args:
             domain: "mean" or "second" for domain embeddings; `None` for Task2Vec.
         """
         if domain is not None:
-            of_tasks, of_training = (
-                embed_tasks(tasks, self.probe, domain=domain)
-                for tasks in (self.tasks, self.training_tasks)
-            )
-            return of_tasks, of_training
-        of_training = embed_tasks(self.training_tasks, self.probe, max_images=TRAINING_IMAGES)
-        return embed_tasks(self.tasks, self.probe), of_training
+            parts = self.tasks, self.training_tasks
+            return tuple(embed_tasks(part, self.probe, domain=domain) for part in parts)
+        of_tasks = embed_tasks(self.tasks, self.probe)
+        return of_tasks, embed_tasks(self.training_tasks, self.probe, max_images=TRAINING_IMAGES)
 
     def meta_tasks(
-        self, *, overlap: bool = True, domain: str = "second", black_boxes: Sequence[str] = ()
+        self,
+        embeddings: Sequence[Sequence[Embedding]] | None = None,
+        *,
+        overlap: bool = True,
+        domain: str = "second",
+        black_boxes: Sequence[str] = (),
     ) -> dict[str, MetaTask]:
         """The meta-tasks of the library, "living" and "mixed", see `build_meta_tasks`.
 
         Args:
+            embeddings: embeddings of the tasks and of the training tasks, for meta-tasks without
+                domain embeddings; default: `embed()`.
             overlap: whether experts are eligible that know a class of the task.
             domain: moment of the domain embeddings.
             black_boxes: names of experts without training task that are in the pool.
@@ -168,16 +184,16 @@ class Chapter:
             self.matrix,
             self.tasks,
             self.training_tasks,
-            self.embed(),
-            domains=self.embed(domain),
+            self.embed() if embeddings is None else embeddings,
+            domains=self.embed(domain) if embeddings is None else None,
             overlap=overlap,
             black_boxes=black_boxes,
         )
 
     # ---- numbers and tables ----------------------------------------------------------------------
 
-    def glue(self, prefix: str, **values: Any) -> None:
-        """Put numbers into the text: `glue("matrix", tasks=20)` is `{glue:text}`matrix-tasks``.
+    def glue(self, prefix: str, /, **values: Any) -> None:
+        """Put numbers into the text: `glue("matrix", tasks=20)` glues `matrix-tasks`.
 
         Args:
             prefix: first part of the names; `_` in a key becomes `-`.
@@ -188,21 +204,19 @@ class Chapter:
 
         for key, value in values.items():
             name = f"{prefix}-{key}".replace("_", "-")
-            parts = {name: value}
+            parts = [(name, value)]
             if isinstance(value, tuple):
-                parts = dict(zip((name, f"{name}-low", f"{name}-high"), value, strict=True))
-            for part, number in parts.items():
-                if not isinstance(number, str | int):
-                    number = float(number)
+                parts = zip((name, f"{name}-low", f"{name}-high"), value, strict=True)
+            for part, number in parts:
+                if not isinstance(number, str):
+                    number = int(number) if isinstance(number, Integral) else float(number)
                 glue(part, number, display=False)
 
     def table(self, name: str, frame: pd.DataFrame, *, limits: str, **more: Any) -> pd.DataFrame:
-        """Write a table and its sidecar into the results of the chapter.
-
-        Columns are described in `columns.csv`, once for the whole book.
+        """Write a table and its sidecar, with columns described by `columns.csv`, to `results`.
 
         Args:
-            name: of the table, without suffix.
+            name: name of the table, without suffix.
             frame: one row per observation.
             limits: what the numbers do not show.
             **more: further facts for the sidecar; they replace those of the chapter.
@@ -214,53 +228,41 @@ class Chapter:
             InputError: if a column is not described.
         """
         note = {"seed": self.seed, "library": self.name, "scale": self.scale}
+        note["kind"] = plots.number_kind(self.ours)["label"]
         if "probe" in self.__dict__:  # the chapter asked for it, so it entered the numbers
-            note |= {
-                "device": str(self.probe.device),
-                "inputs": inputs_of(self.library, self.probe),
-                "probe": f"{self.probe.name}, {self.probe.image_size} px, weights "
-                f"{self.probe.sha256[:12]}",
-                "prior": DEFAULT_PRIOR,
-            }
-        note |= {"kind": plots.number_kind(self.ours)["label"]} | more
-        path = self.results / f"{name}.csv"
-        tables.write(frame, path, columns=describe(name, frame.columns), limits=limits, **note)
+            weights = f"weights {self.probe.sha256[:12]}"
+            note["device"] = str(self.probe.device)
+            note["inputs"] = inputs_of(self.library, self.probe)
+            note["probe"] = f"{self.probe.name}, {self.probe.image_size} px, {weights}"
+            note["prior"] = DEFAULT_PRIOR
+        path, columns = self.results / f"{name}.csv", describe(name, frame.columns)
+        tables.write(frame, path, columns=columns, limits=limits, **note | more)
         return frame
 
     def kept(self, name: str, folder: str | None = None) -> pd.DataFrame | None:
         """A table that is kept in the repository; `None` if it is not.
 
         Args:
-            name: of the table, without suffix.
-            folder: below `book/results`; default: the other kind of number, at scale `laptop`.
+            name: name of the table, without suffix.
+            folder: folder below `book/results`; default: `<other>-laptop`.
         """
-        path = self.kept_path(name, folder)
+        path = BOOK / "results" / (folder or f"{self.other}-laptop") / f"{name}.csv"
         return tables.read(path) if path.exists() else None
 
-    def kept_path(self, name: str, folder: str | None = None) -> Path:
-        """Where `kept` looks for a table."""
-        return BOOK / "results" / (folder or f"{self.other}-laptop") / f"{name}.csv"
+    def kept_markdown(self, name: str, title: str) -> str:
+        """A kept table of the other kind of number as Markdown, or a line that there is none.
+
+        Args:
+            name: name of the table, without suffix.
+            title: what it shows; the kind of number is added.
+        """
+        label = plots.number_kind(self.theirs)["label"]
+        path = BOOK / "results" / f"{self.other}-laptop" / f"{name}.csv"
+        return tables.as_markdown(path, f"{title}, {label}")
 
     def paper(self, name: str) -> pd.DataFrame:
         """A table of the paper's own numbers, `book/paper/<name>.csv`."""
         return tables.read(BOOK / "paper" / f"{name}.csv")
-
-    @cached_property
-    def about(self) -> pd.DataFrame:
-        """One row for each task: `task`, `source` (its data set), `group`, `classes`, `images`."""
-        return pd.DataFrame(
-            {
-                "task": [task.name for task in self.tasks],
-                "source": self.data_sets,
-                "group": [task.group for task in self.tasks],
-                "classes": [task.num_classes for task in self.tasks],
-                "images": [len(task.train) for task in self.tasks],
-            }
-        )
-
-    @property
-    def _zoo(self) -> str:
-        return "real" if self.photographs else "synthetic"
 
 
 def describe(table: str, columns: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -273,8 +275,7 @@ def describe(table: str, columns: Iterable[str]) -> dict[str, dict[str, str]]:
     Raises:
         InputError: naming the columns that are not described.
     """
-    rows = _dictionary()
-    rows = rows[rows.table == table]
+    rows = _dictionary().query("table == @table")
     described = {}
     for column in columns:
         fits = rows[[column == p or fnmatchcase(column, p) for p in rows.column]]
@@ -286,8 +287,7 @@ def describe(table: str, columns: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def _dictionary() -> pd.DataFrame:
-    path = files("t2v.book") / "columns.csv"
-    with path.open(encoding="utf-8") as file:
+    with (files("t2v.book") / "columns.csv").open(encoding="utf-8") as file:
         return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 
