@@ -81,18 +81,18 @@ def measure(seed: int, scale: str, probe: Probe) -> Iterator[dict[str, Any]]:
         probe: the generic network.
     """
     tasks = load_library("synthetic", scale, seed).tasks
-    courses = zoo.expert_tasks("synthetic", scale, seed)
+    training_tasks = zoo.expert_tasks("synthetic", scale, seed)
     schedule = Schedule(**zoo.SCHEDULES["synthetic"][scale])
-    experts = train_experts(courses, probe, schedule=schedule, seed=seed, progress=True)
+    experts = train_experts(training_tasks, probe, schedule=schedule, seed=seed, progress=True)
     matrix = error_matrix(tasks, [generic_expert(probe), *experts], progress=True)
     embeddings = (
         embed_tasks(tasks, probe, progress=True),
-        embed_tasks(courses, probe, max_images=400, progress=True),
+        embed_tasks(training_tasks, probe, max_images=400, progress=True),
     )
-    domains = tuple(embed_tasks(part, probe, domain="second") for part in (tasks, courses))
+    domains = tuple(embed_tasks(part, probe, domain="second") for part in (tasks, training_tasks))
     for overlap in (True, False):
         metas = build_meta_tasks(
-            matrix, tasks, courses, embeddings, domains=domains, overlap=overlap
+            matrix, tasks, training_tasks, embeddings, domains=domains, overlap=overlap
         )
         for name, meta in metas.items():
             world = {"seed": seed, "meta_task": name, "overlap": overlap, "commit": tables.commit()}
