@@ -83,7 +83,8 @@ def fill(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     """
     present = network.state_dict()
     complete = OrderedDict(state)
-    complete._metadata = present._metadata  # MNASNet asks for its version
+    # MNASNet asks for its version
+    complete._metadata = present._metadata  # type: ignore[attr-defined]
     for name, value in present.items():
         if name.endswith("num_batches_tracked"):  # not in files from before PyTorch 0.4.1
             complete.setdefault(name, value)
@@ -126,7 +127,7 @@ def detach_head(network: nn.Module, state: dict[str, Tensor]) -> str:
     for auxiliary in ("aux1", "aux2", "AuxLogits"):  # of GoogLeNet and Inception
         if hasattr(network, auxiliary):
             setattr(network, auxiliary, None)
-            network.aux_logits = False
+            network.aux_logits = False  # type: ignore[assignment]
             for key in [key for key in state if key.startswith(auxiliary + ".")]:
                 del state[key]
     linear = [path for path, module in network.named_modules() if isinstance(module, nn.Linear)]
@@ -149,7 +150,7 @@ def state_sha256(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(state):
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(state[name].numpy()))
+        digest.update(np.ascontiguousarray(state[name].numpy()).data)
     return digest.hexdigest()
 
 

@@ -207,7 +207,7 @@ def distance_matrix(
     if kind in ("symmetric", "cosine"):
         distance = symmetric_matrix(rows, None if same else columns, jobs)
     elif kind in ("normalized_cosine", "correlation"):
-        scales = [np.float64(1.0)] * 2
+        scales: list[ArrayLike] = [1.0, 1.0]
         if kind == "normalized_cosine":
             scales = [_required(row_trivial, kind), _required(column_trivial, kind)]
         distance = variance_matrix(rows, columns, *scales, centred=kind == "correlation")
@@ -409,7 +409,7 @@ def _quantity(embedding: Any) -> str:
     return estimator if estimator == "robust" or estimator.startswith("domain-") else "Fisher"
 
 
-def _lineages(embeddings: Sequence[Any]) -> list[tuple[str, ...]]:
+def _lineages(embeddings: Any) -> list[tuple[str, ...]]:
     lineages = [tuple(getattr(e, "lineage", e)) for e in embeddings]
     for i, lineage in enumerate(lineages):
         if not lineage:

@@ -202,7 +202,7 @@ def _robust(
         fisher = filter_fisher(
             network, images, estimator="sketch", generator=torch.Generator().manual_seed(seed)
         )
-        power = {n: float(network.get_submodule(n).weight.square().mean()) for n in fisher}
+        power = {n: float(network.get_parameter(f"{n}.weight").square().mean()) for n in fisher}
         beta = 2 * float(np.median([power[n] * float(v.mean()) for n, v in fisher.items()]))
     return robust_fisher(
         network,
@@ -261,7 +261,7 @@ def _embedding(
         trivial=np.concatenate([np.full(len(v), trivial[n]) for n, v in per_layer.items()]),
         layers={name: slice(a, b) for name, a, b in zip(per_layer, ends, ends[1:], strict=False)},
         name=task.name,
-        lineage=task.lineage,
+        lineage=tuple(task.lineage),
         group=task.group,
         spec={
             "probe": probe.name,

@@ -132,7 +132,7 @@ def _of_norm(problem: Problems, norm: float) -> tuple[Problems, Tensor, Tensor]:
 
     ‖W‖ falls as λ grows. The search starts from the problem's λ, and each solution starts the next.
     """
-    solution: Tensor | None = None
+    solution, gradient_norm = problem.zero, torch.zeros(1)
 
     def excess(log_decay: float) -> float:
         nonlocal problem, solution, gradient_norm
@@ -142,7 +142,6 @@ def _of_norm(problem: Problems, norm: float) -> tuple[Problems, Tensor, Tensor]:
         solution, gradient_norm = problem.solve(tolerance, solution)
         return math.log(max(float(solution[:, :-1].norm()), 1e-300) / norm)
 
-    gradient_norm = torch.zeros(1)
     ends = [math.log(end) for end in WEIGHT_DECAYS]
     near = math.log(problem.weight_decay)
     known = {near: excess(near)}

@@ -17,8 +17,8 @@ import os
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,7 +33,8 @@ PIXEL_LIMIT = 50_000_000
 SUFFIXES = frozenset(".bmp .gif .jpeg .jpg .png .ppm .tif .tiff .webp".split())
 
 
-class Skipped(NamedTuple):
+@dataclass(frozen=True)
+class Skipped:
     """An image that was left out: its position in the list of paths, its path, and the reason."""
 
     index: int
@@ -77,8 +78,8 @@ def load_images(
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         # `PIXEL_LIMIT` is lower and is reported; Pillow's warning would repeat it
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        results = pool.map(lambda path: _decode(path, size), paths)
-        results = list(bar(results, "reading images", len(paths), progress))
+        decoded = pool.map(lambda path: _decode(path, size), paths)
+        results = list(bar(decoded, "reading images", len(paths), progress))
     skipped = [
         Skipped(i, str(path), result)
         for i, (path, result) in enumerate(zip(paths, results, strict=True))
@@ -96,10 +97,10 @@ def _decode(path: str | Path, size: int | None) -> np.ndarray | str:
     try:
         if os.path.getsize(path) == 0:
             return "empty file"
-        with Image.open(path) as image:
-            if image.width * image.height > PIXEL_LIMIT:
-                return f"{image.width} x {image.height} pixels, more than {PIXEL_LIMIT:,}"
-            image = _to_rgb(ImageOps.exif_transpose(image))
+        with Image.open(path) as file:
+            if file.width * file.height > PIXEL_LIMIT:
+                return f"{file.width} x {file.height} pixels, more than {PIXEL_LIMIT:,}"
+            image = _to_rgb(ImageOps.exif_transpose(file))
             if size is not None and image.size != (size, size):
                 image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
             return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))

@@ -61,8 +61,9 @@ def _training_images(task: Task) -> tuple[int, bytes]:
 
 
 def _of_task(embedding: Embedding, task: Task) -> Embedding:
-    about = {"name": task.name, "lineage": task.lineage, "group": task.group}
-    return replace(embedding, **about, spec=embedding.spec | {"classes": task.num_classes})
+    spec = embedding.spec | {"classes": task.num_classes}
+    lineage = tuple(task.lineage)
+    return replace(embedding, name=task.name, lineage=lineage, group=task.group, spec=spec)
 
 
 def held_out_errors(
@@ -88,8 +89,8 @@ def held_out_errors(
         InputError: if a task holds no images out.
     """
     tasks = list(tasks)
-    for task in (task for task in tasks if task.test is None):
-        _ = task.held_out  # raises, with the task's name
+    for task in tasks:
+        _ = task.held_out_mask  # raises, with the task's name
 
     def features_of(missing: list[Task]) -> list[tuple[Tensor]]:
         # tasks with the same images, such as attributes of garments, share the forward passes
@@ -121,7 +122,7 @@ def _cached(
         what="tasks",
         progress=progress,
         cost=lambda i: len(tasks[i]) * tasks[i].num_classes,
-        prepare=prepare and (lambda missing: prepare([tasks[i] for i in missing])),
+        prepare=None if prepare is None else lambda todo: prepare([tasks[i] for i in todo]),
     )
 
 
@@ -137,7 +138,7 @@ def _embed_domain(key: tuple, task: Task, probe: Probe) -> dict[str, Embedding]:
 
 def _held_out_error(key: tuple, task: Task, probe: Probe, features: Tensor) -> float:
     _, weight_decay, *_ = key
-    test = task.test
+    test = task.held_out_mask
     head = fit_head(
         features[~test],
         task.labels[~test],

@@ -38,7 +38,7 @@ class MetaTask:
     tasks: Sequence[Any]
     experts: Sequence[Any]
     errors: Array
-    eligible: NDArray[np.bool_] | None = None
+    eligible: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled on initialisation
     generic: Array | None = None
     floor: ArrayLike = 0.0
     task_domains: Sequence[Any] | None = None
@@ -112,12 +112,12 @@ class MetaTask:
     def subset(self, rows: Sequence[int]) -> MetaTask:
         """The meta-task of some of the tasks, by position, with all experts."""
         return MetaTask(
-            tasks=_of(self.tasks, rows),
+            tasks=[self.tasks[t] for t in rows],
             experts=self.experts,
             errors=self.errors[list(rows)],
             eligible=self.eligible[list(rows)],
             generic=None if self.generic is None else np.asarray(self.generic)[list(rows)],
-            floor=self.floor[list(rows)],
+            floor=np.asarray(self.floor)[list(rows)],
             task_domains=_of(self.task_domains, rows),
             expert_domains=self.expert_domains,
             task_names=_of(self.task_names, rows),

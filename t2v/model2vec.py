@@ -239,7 +239,7 @@ class _Training:
         with torch.no_grad():
             losses = [float(self._loss(log_gamma)) for log_gamma in grid]
         self._log_gamma = grid[int(np.argmin(losses))].clone().requires_grad_()
-        biases = {"params": [self._bias], "weight_decay": WEIGHT_DECAY}
+        biases: dict[str, Any] = {"params": [self._bias], "weight_decay": WEIGHT_DECAY}
         self._optimiser = torch.optim.Adam(
             [biases, {"params": [self._log_gamma]}], lr=LEARNING_RATE
         )

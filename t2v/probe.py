@@ -172,7 +172,7 @@ def load_probe(
     device = _device(device)
     return Probe(
         name=name,
-        network=network.eval().requires_grad_(False).to(device, memory_format=_LAYOUT),
+        network=_ready(network, device),
         head_at=head_at,
         image_size=image_size or (48 if name == "synthetic" else 224),
         mean=IMAGENET_MEAN,
@@ -186,8 +186,12 @@ def random_probe(name: str, device: str | torch.device = "auto") -> Probe:
     """A probe of an architecture with random weights, to be replaced by `Probe.with_weights`."""
     network, device = build_network(name), _device(device)
     head_at = detach_head(network, network.state_dict())
-    network = network.eval().requires_grad_(False).to(device, memory_format=_LAYOUT)
-    return Probe(name, network, head_at, 0, IMAGENET_MEAN, IMAGENET_STD, "", device)
+    return Probe(name, _ready(network, device), head_at, 0, IMAGENET_MEAN, IMAGENET_STD, "", device)
+
+
+def _ready(network: nn.Module, device: torch.device) -> nn.Module:
+    network = network.eval().requires_grad_(False)
+    return network.to(device, memory_format=_LAYOUT)  # type: ignore[call-overload]
 
 
 def _slice(images: Tensor | ImageSource, start: int, stop: int) -> Tensor | list[Tensor]:

@@ -19,7 +19,7 @@ import numpy as np
 from t2v.distances import distance_matrix
 from t2v.errors import InputError
 from t2v.meta_task import Array
-from t2v.selection import Nearest, NearestDomain, Strategy, combined, ranked
+from t2v.selection import Nearest, NearestDomain, combined, ranked
 
 STRATEGIES: dict[str, Nearest] = {
     "symmetric": Nearest("symmetric"),
@@ -110,7 +110,7 @@ def recommend(
     sources: Sequence[Any],
     halves: Sequence[tuple[Any, Any]] = (),
     *,
-    strategy: Strategy = STRATEGIES["asymmetric"],
+    strategy: Nearest = STRATEGIES["asymmetric"],
 ) -> Recommendation:
     """Rank experts for a task.
 
@@ -162,7 +162,7 @@ def recommend(
 
 
 def _distances(
-    targets: Sequence[Any], sources: Sequence[Any], strategy: Strategy
+    targets: Sequence[Any], sources: Sequence[Any], strategy: Nearest
 ) -> tuple[Array, Array]:
     """Symmetric distances `[A, B]`, and those of the strategy."""
     if not isinstance(strategy, Nearest) or strategy.alpha == "chosen":

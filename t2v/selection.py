@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -38,7 +38,9 @@ ALPHAS = (0.15, 0.1, 0.2, 0.05, 0.3, 0.0, 0.45, 0.6)
 class Strategy(Protocol):
     """A rule that ranks experts."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Label in tables."""
 
     def select(self, query: Query) -> Ranking:
         """Positions of eligible experts, best first."""
@@ -47,7 +49,9 @@ class Strategy(Protocol):
 class Baseline(Protocol):
     """A baseline that selects no expert: an error level such as chance or the generic network."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Label in tables."""
 
     def reached(self, meta: MetaTask) -> Array:
         """Expected error by task, `[T]`."""
@@ -128,7 +132,7 @@ class Nearest:
     """
 
     kind: str | Callable[..., Array] = "symmetric"
-    alpha: float | str | None = None
+    alpha: float | Literal["chosen"] | None = None
     prior: float | None = None
     layers: tuple[str, ...] | None = None
     name: str = ""
@@ -162,18 +166,18 @@ class Nearest:
         """The α with the smallest mean relative error increase on the query's other tasks."""
         others = query.others
         known, experts = _known(query)
-        usable = np.flatnonzero(others.eligible[:, known].any(axis=1))
-        if not len(usable):
+        usable = np.flatnonzero(others.eligible[:, known].any(axis=1)).tolist()
+        if not usable:
             raise InputError(f"{self.name}: needs the errors of the experts on other tasks")
         tasks = [others.tasks[t] for t in usable]
-        errors, eligible = (x[np.ix_(usable, known)] for x in (others.errors, others.eligible))
+        errors, eligible = others.errors[usable][:, known], others.eligible[usable][:, known]
+        floor = np.asarray(others.floor)[usable]
         parts = self.parts(tasks, experts)
         costs = []
         for alpha in ALPHAS:
             picks = nearest_eligible(combined(*parts, alpha), eligible)
             chosen = errors_of(errors, picks, eligible)
-            increases = relative_increases(chosen, errors, eligible, others.floor[usable])
-            costs.append(increases.mean())
+            costs.append(relative_increases(chosen, errors, eligible, floor).mean())
         return ALPHAS[int(np.argmin(costs))]
 
     def parts(self, targets: Sequence[Any], sources: Sequence[Any]) -> tuple[Array, ArrayLike]:
@@ -186,7 +190,7 @@ class Nearest:
         Returns:
             `[A, B]`, and what broadcasts to it: 0 for a distance without α.
         """
-        options = {"prior": self.prior, "layers": self.layers}
+        options: dict[str, Any] = {"prior": self.prior, "layers": self.layers}
         if self.kind == "asymmetric":
             return asymmetric_parts(targets, sources, **options)
         if isinstance(self.kind, str):
@@ -209,12 +213,11 @@ class NearestDomain(Nearest):
         Raises:
             InputError: if the meta-task has no domain embeddings.
         """
-        others = query.others
-        domains = (query.target_domain, others.task_domains, others.expert_domains)
-        if any(part is None for part in domains):
+        target, others = query.target_domain, query.others
+        if target is None or others.task_domains is None or others.expert_domains is None:
             raise InputError("domain: the meta-task has no domain embeddings")
         others = replace(others, tasks=others.task_domains, experts=others.expert_domains)
-        return super().select(replace(query, target=query.target_domain, others=others))
+        return super().select(replace(query, target=target, others=others))
 
 
 def combined(first: Array, second: ArrayLike, alpha: float | None) -> Array:

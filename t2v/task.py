@@ -114,10 +114,10 @@ class Task:
         digest.update(b"" if self.test is None else self.test.numpy().tobytes())
         if isinstance(self.images, Tensor):
             digest.update(repr(list(self.images.shape)).encode())
-            digest.update(np.ascontiguousarray(self.images.numpy()))
+            digest.update(np.ascontiguousarray(self.images.numpy()).data)
         else:
             for i in range(len(self)):
-                digest.update(np.ascontiguousarray(self.images[i].numpy()))
+                digest.update(np.ascontiguousarray(self.images[i].numpy()).data)
         return digest.hexdigest()
 
     def subset(self, index: Tensor | np.ndarray | Sequence[int], name: str | None = None) -> Task:
@@ -125,8 +125,8 @@ class Task:
         index = torch.as_tensor(index)
         if index.dtype == torch.bool:
             index = index.nonzero().flatten()
-        tensor = isinstance(self.images, Tensor)
-        images = self.images[index] if tensor else _View(self.images, index)
+        source = self.images
+        images = source[index] if isinstance(source, Tensor) else _View(source, index)
         return replace(
             self, name=name or self.name, images=images, labels=self.labels[index], test=None
         )
@@ -137,15 +137,20 @@ class Task:
         return self if self.test is None else self.subset(~self.test)
 
     @property
-    def held_out(self) -> Task:
-        """The held-out images.
+    def held_out_mask(self) -> Tensor:
+        """`test`, bool `[N]`, of a task that holds images out.
 
         Raises:
             InputError: if the task holds no images out.
         """
         if self.test is None:
             raise InputError(f"task {self.name!r} holds no images out: give it a `test` mask")
-        return self.subset(self.test)
+        return self.test
+
+    @property
+    def held_out(self) -> Task:
+        """The held-out images; raises as `held_out_mask`."""
+        return self.subset(self.held_out_mask)
 
     def balanced(self, count: int, seed: int = 0) -> Task:
         """At most `count` images, drawn as evenly over the classes as their sizes allow."""

@@ -71,7 +71,7 @@ class RowNorms:
         factor = self._cached.get(start)  # Uᵀ U or Uᵀ
         if factor is None:
             factor = _FACTORS[kernel](self.conv, image, size)
-            if cached_bytes(self.conv, image, *size, self.uses, kernel):
+            if cached_bytes(self.conv, image, *size, uses=self.uses, kernel=kernel):
                 self._cached[start] = factor
         if kernel == "gram":
             return (d @ factor).mul_(d).sum(-1).flatten(1)
@@ -165,7 +165,7 @@ def _padding(conv: nn.Conv2d) -> tuple[int, int, int, int]:
     """Padding left, right, top and bottom, as `functional.pad` expects it."""
     if conv.padding == "valid":
         return 0, 0, 0, 0
-    if conv.padding == "same":
+    if isinstance(conv.padding, str):  # "same"
         y, x = (d * (k - 1) for d, k in zip(conv.dilation, conv.kernel_size, strict=True))
         return x // 2, x - x // 2, y // 2, y - y // 2
     y, x = conv.padding

@@ -109,6 +109,11 @@ class Problems:
         decay[-1] = 0  # of the bias
         return decay
 
+    @property
+    def zero(self) -> Tensor:
+        """Parameters `[C, R + 1, K]` that are all 0."""
+        return self.z.new_zeros(len(self.z), self.z.shape[2], self.target.shape[1])
+
     def _objective(self, w: Tensor) -> Tensor:
         log_p = (self.z @ w).log_softmax(2)
         log_likelihood = (self.image_weight * self.target * log_p).sum((1, 2))
@@ -136,8 +141,7 @@ class Problems:
         Returns:
             Solutions `[C, R + 1, K]` and the norms of their gradients `[C]`.
         """
-        zero = self.z.new_zeros(len(self.z), self.z.shape[2], self.target.shape[1])
-        w = zero if start is None else start.clone()
+        w = self.zero if start is None else start.clone()
         norm = w[:, 0, 0].clone()
         active, problems = torch.arange(len(w), device=w.device), self
         for _ in range(_NEWTON_STEPS):

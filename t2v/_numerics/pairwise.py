@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ def all_pairs(
         `[sums, A, B]`.
     """
     symmetric = columns is None
-    columns = rows if symmetric else columns
+    columns = rows if columns is None else columns
     # vectors sorted by their sums: the ones smaller than a given one are a slice
     row_order = np.argsort(rows.sum(1), kind="stable")
     column_order = row_order if symmetric else np.argsort(columns.sum(1), kind="stable")
@@ -170,7 +170,7 @@ def divergence_matrix(rows: Array, columns: Array | None, kind: str, threads: in
 
 
 def variance_matrix(
-    rows: Array, columns: Array, row_scale: Array, column_scale: Array, *, centred: bool
+    rows: Array, columns: Array, row_scale: ArrayLike, column_scale: ArrayLike, *, centred: bool
 ) -> Array:
     """Cosine or correlation distance of scale / F, over the filters that are positive in both.
 
@@ -185,7 +185,7 @@ def variance_matrix(
         `[A, B]`; 1 where no filter is positive in both.
     """
 
-    def variances(fisher: Array, scale: Array) -> tuple[Array, Array]:
+    def variances(fisher: Array, scale: ArrayLike) -> tuple[Array, Array]:
         positive = fisher > 0
         v = np.divide(scale, fisher, out=np.zeros_like(fisher), where=positive)
         v /= np.maximum(v.max(axis=1, keepdims=True, initial=0), _TINY)

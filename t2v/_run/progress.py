@@ -20,4 +20,5 @@ def bar(items: Iterable[Any], what: str, total: int, progress: bool) -> Iterator
     """
     console = Console(stderr=True)
     seen = progress and (console.is_terminal or console.is_jupyter)
-    return track(items, what, total=total, console=console, disable=not seen, transient=True)
+    shown = track(items, what, total=total, console=console, disable=not seen, transient=True)
+    return iter(shown)

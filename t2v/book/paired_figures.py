@@ -6,13 +6,14 @@ Frames have the columns that `columns.csv` describes; `kind` is a kind of number
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib import ticker
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 
 from t2v.book import plots
@@ -43,8 +44,7 @@ def two_maps(frame: pd.DataFrame, kind: str) -> Figure:
         points = frame[[f"{embedding}_x", f"{embedding}_y"]].to_numpy()
         by_task = embedding == "task"
         names = {} if by_task else middle_tasks(points, frame)
-        look = {"styles": styles, "label_groups": by_task}
-        plots.task_map(points, frame.group, ax=ax, names=names, **look)
+        plots.task_map(points, frame.group, ax=ax, names=names, styles=styles, label_groups=by_task)
         ax.set_title(f"{embedding.capitalize()} embedding: by what is {seen}", fontsize=10)
     kind_label(figure, kind)
     return figure
@@ -96,7 +96,7 @@ def norm_figure(frame: pd.DataFrame, kind: str, sources: Sequence[str]) -> Figur
     return figure
 
 
-def log_axis(axis: Axis) -> None:
+def log_axis(axis: XAxis | YAxis) -> None:
     """Make an axis logarithmic, with ticks that are numbers and not powers."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = axis.get_data_interval()
@@ -186,7 +186,7 @@ def _skewness_panel(ax: Axes, frame: pd.DataFrame) -> None:
     styles = plots.group_styles(frame.source) | {"everything": (INK, "o")}
     for source, part in frame.groupby("source", sort=False):
         colour, marker = styles[source]
-        line = {"lw": 2.4 if source == "everything" else 1.1, "ms": 4}
+        line: dict[str, Any] = {"lw": 2.4 if source == "everything" else 1.1, "ms": 4}
         ax.plot(range(len(part)), part.skewness, color=colour, marker=marker, label=source, **line)
     ax.axhline(1, color=QUIET, ls=":", lw=1.4)
     ax.set_xticks(range(len(part)), _short(part.prior), fontsize=9)

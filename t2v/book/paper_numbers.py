@@ -44,13 +44,16 @@ class PaperMetaTask(MetaTask):
     def data_set(self) -> NDArray[np.str_]:
         """Data set of each task, `[T]`: CUB, iNat, iMaterialist or DeepFashion."""
         spelt = {"INAT": "iNat", "IMAT": "iMaterialist", "DEEPFASHION": "DeepFashion"}
-        names = [task[1 : task.index("]")] for task in self.task_names]
+        names = [task[1 : task.index("]")] for task in self._names()]
         return np.array([spelt.get(name, name) for name in names])
 
     @property
     def taxon(self) -> NDArray[np.str_]:
         """Class of each task of iNat+CUB, `[T]`: the name in parentheses."""
-        return np.array([task.rpartition("(")[2].rstrip(")") for task in self.task_names])
+        return np.array([task.rpartition("(")[2].rstrip(")") for task in self._names()])
+
+    def _names(self) -> list[str]:
+        return [self.task_name(t) for t in range(len(self.tasks))]
 
 
 def inat_cub(folder: str | Path, printed: bool = False) -> PaperMetaTask:

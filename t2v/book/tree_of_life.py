@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -59,7 +60,7 @@ def draw_tree(
     for node in range(1, len(tree)):
         parent = tree.parent[node]
         colour = next((styles[name][0] for name in tree.lineage(node) if name in styles), QUIET)
-        look = {"color": colour, "lw": 1.5 if tree.time[node] < 1 else 0.7}
+        look: dict[str, Any] = {"color": colour, "lw": 1.5 if tree.time[node] < 1 else 0.7}
         ax.plot([angles[node]] * 2, radius[[parent, node]], solid_capstyle="round", **look)
         ax.plot(np.linspace(angles[parent], angles[node], 30), np.full(30, radius[parent]), **look)
     for place, k in enumerate(np.argsort(angles[list(orders)])):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -29,7 +29,7 @@ Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def read_task(path: Path, probe: Probe, name: str | None = None, **options: int | bool) -> Task:
+def read_task(path: Path, probe: Probe, name: str | None = None, **options: Any) -> Task:
     """The task of a folder of images or a CSV, at the probe's image size.
 
     Args:

@@ -50,24 +50,24 @@ def rank_agreement(
     Raises:
         InputError: if shapes differ, or no target task has three source tasks.
     """
-    distance, transfer = (np.asarray(v, dtype=np.float64) for v in (distance, transfer))
-    use = np.ones(distance.shape, dtype=bool) if use is None else np.asarray(use)
-    if not distance.shape == transfer.shape == use.shape or use.sum(1).max() < 3:
+    x, y = (np.asarray(v, dtype=np.float64) for v in (distance, transfer))
+    cells = np.ones(x.shape, dtype=bool) if use is None else np.asarray(use)
+    if not x.shape == y.shape == cells.shape or cells.sum(1).max() < 3:
         raise InputError(
             f"distance, transfer, use: expected one shape [targets, 3 or more sources]; got "
-            f"{distance.shape}, {transfer.shape}, {use.shape}"
+            f"{x.shape}, {y.shape}, {cells.shape}"
         )
     rng = np.random.default_rng(seed)
-    use = use & (use.sum(1) >= 3)[:, None]
-    targets, sources = distance.shape
-    by_target = _correlations(distance, transfer, use)
+    cells = cells & (cells.sum(1) >= 3)[:, None]
+    targets, sources = x.shape
+    by_target = _correlations(x, y, cells)
     row = rng.integers(targets, size=(resamples, targets, 1))
     column = rng.integers(sources, size=(resamples, 1, sources))
-    drawn = _mean(_correlations(distance[row, column], transfer[row, column], use[row, column]))
+    drawn = _mean(_correlations(x[row, column], y[row, column], cells[row, column]))
     order = rng.permuted(np.tile(np.arange(sources), (resamples, 1)), axis=1)
-    permuted = distance[:, order].swapaxes(0, 1)  # [resamples, T, M]
-    usable = use & use[:, order].swapaxes(0, 1)
-    shuffled = _mean(_correlations(permuted, transfer, usable))
+    permuted = x[:, order].swapaxes(0, 1)  # [resamples, T, M]
+    usable = cells & cells[:, order].swapaxes(0, 1)
+    shuffled = _mean(_correlations(permuted, y, usable))
     value = float(np.nanmean(by_target))
     low, high = np.nanquantile(drawn, [0.025, 0.975])
     p = (1 + np.sum(np.abs(shuffled) >= abs(value) - 1e-12)) / (resamples + 1)

@@ -80,7 +80,8 @@ def same_group_rate(
         (0.6, 0.4)
     """
     distance, same = _square(distance, groups, others)
-    same_group = np.array([[g == h for h in (groups if same else others)] for g in groups])
+    columns = groups if others is None else others
+    same_group = np.array([[g == h for h in columns] for g in groups], dtype=bool)
     if same:
         np.fill_diagonal(same_group, False)
     possible = same_group.any(axis=1)
@@ -111,11 +112,11 @@ def taxonomic_curve(distance: ArrayLike, taxonomic: ArrayLike, ks: Sequence[int]
     distance, _ = _square(distance, range(len(np.asarray(taxonomic))), None)
     levels = np.array(taxonomic, dtype=np.float64)
     number = len(distance)
-    ks = np.asarray(ks)
-    if levels.shape != distance.shape or not np.all((ks >= 1) & (ks < number)):
+    at = np.asarray(ks)
+    if levels.shape != distance.shape or not np.all((at >= 1) & (at < number)):
         raise InputError(
             f"taxonomic_curve: expected two matrices of one shape and ks from 1 to {number - 1}; "
-            f"got {distance.shape}, {levels.shape} and ks={ks.tolist()}"
+            f"got {distance.shape}, {levels.shape} and ks={at.tolist()}"
         )
     off = ~np.eye(number, dtype=bool)
     others = levels[off].reshape(number, number - 1)
@@ -123,9 +124,9 @@ def taxonomic_curve(distance: ArrayLike, taxonomic: ArrayLike, ks: Sequence[int]
     counts = np.arange(1, number)
     curves = np.cumsum(np.take_along_axis(others, order, axis=1), axis=1) / counts
     best = np.cumsum(np.sort(others, axis=1), axis=1) / counts
-    per_task = curves[:, ks - 1]
+    per_task = curves[:, at - 1]
     return Curve(
-        ks, per_task.mean(axis=0), best[:, ks - 1].mean(axis=0), float(others.mean()), per_task
+        at, per_task.mean(axis=0), best[:, at - 1].mean(axis=0), float(others.mean()), per_task
     )
 
 
@@ -157,7 +158,7 @@ def _square(
 ) -> tuple[Array, bool]:
     distance = np.array(distance, dtype=np.float64)
     same = others is None
-    shape = (len(groups), len(groups if same else others))
+    shape = (len(groups), len(groups if others is None else others))
     if distance.shape != shape or np.isnan(distance).any():
         raise InputError(f"distance: expected numbers of shape {shape}; got {distance.shape}")
     if same:

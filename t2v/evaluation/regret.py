@@ -93,18 +93,18 @@ def relative_increases(
         InputError: if an optimum is 0 and there is no floor, or errors are not in [0, 1].
     """
     best = best_errors(errors, eligible)
-    chosen = np.asarray(chosen, dtype=np.float64)
-    if chosen.shape != best.shape or not np.all((chosen >= 0) & (chosen <= 1)):
+    reached = np.asarray(chosen, dtype=np.float64)
+    if reached.shape != best.shape or not np.all((reached >= 0) & (reached <= 1)):
         raise InputError(f"chosen: expected {len(best)} errors in [0, 1], one per task")
     if floor is not None:
-        best, chosen = np.maximum(best, floor), np.maximum(chosen, floor)
+        best, reached = np.maximum(best, floor), np.maximum(reached, floor)
     zero = np.flatnonzero(best <= 0)
     if len(zero):
         raise InputError(
             f"the best error of task {', '.join(map(str, zero))} is 0: its relative increase is "
             "undefined; leave it out and say so, or give floor= (e.g. half a test image)"
         )
-    return chosen / best - 1
+    return reached / best - 1
 
 
 def relative_error_increase(

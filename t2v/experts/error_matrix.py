@@ -129,8 +129,11 @@ def error_matrix(
              device_of(experts[missing[t][0]]))
             for t in order
         )  # fmt: skip
-        options = {"total": len(order), "what": "tasks", "progress": progress, "ordered": False}
-        for t, errors in in_parallel(_task_errors, items, jobs, **options):
+        done = in_parallel(
+            _task_errors, items, jobs, total=len(order), what="tasks", progress=progress,
+            ordered=False,
+        )  # fmt: skip
+        for t, errors in done:
             computed = {keys[t][m]: error for m, error in zip(missing[t], errors, strict=True)}
             cells.write(computed)
             known |= computed
@@ -146,9 +149,10 @@ def error_matrix(
 
 
 def _check(task: Task) -> None:
-    if not len(task.held_out):
+    held_out = task.held_out_mask
+    if not held_out.any():
         raise InputError(f"task {task.name!r}: its `test` mask holds no image out")
-    counts = torch.bincount(task.labels[~task.test], minlength=task.num_classes)
+    counts = torch.bincount(task.labels[~held_out], minlength=task.num_classes)
     if task.num_classes < 2 or not counts.all():
         raise InputError(
             f"task {task.name!r}: each of 2 or more classes needs training images; got "

@@ -87,8 +87,9 @@ class Expert:
         about = json.loads(metadata["about"])
         sha256, size = about.pop("sha256"), about.pop("image_size")
         network, decay = about.pop("network"), about.pop("head's weight decay", math.nan)
-        extractor, head = (Hog(size) if network == Hog.name else None), None
-        if extractor is None:
+        extractor: Probe | Hog = Hog(size)
+        head = None
+        if network != Hog.name:
             probe = replace(like or random_probe(network, device), image_size=size)
             layer = probe.head_at
             if f"{layer}.weight" in tensors:

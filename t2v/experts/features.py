@@ -61,7 +61,7 @@ class Features:
             (self.experts[m].extractor, self.tasks[t].images, path)
             for path, (t, m) in missing.items()
         )
-        options = {"total": len(missing), "what": "features", "progress": progress}
+        options: dict[str, Any] = {"total": len(missing), "what": "features", "progress": progress}
         for path, features in in_parallel(_features_of, items, jobs, ordered=False, **options):
             if not np.isfinite(features).all():
                 t, m = missing[path]
@@ -81,7 +81,7 @@ def _contents(images: Tensor | ImageSource) -> str:
     digest = hashlib.sha256()
     for i in range(len(images)):
         digest.update(repr(tuple(images[i].shape)).encode())
-        digest.update(np.ascontiguousarray(images[i].numpy()))
+        digest.update(np.ascontiguousarray(images[i].numpy()).data)
     return digest.hexdigest()
 
 

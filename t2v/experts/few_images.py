@@ -43,7 +43,7 @@ def fewer(task: Task, count: int, seed: int = 0) -> Task:
             held-out images.
     """
     drawn = _draw_evenly(task, count, seed)
-    index = torch.cat([drawn, task.test.nonzero().flatten()])
+    index = torch.cat([drawn, task.held_out_mask.nonzero().flatten()])
     return replace(task.subset(index), test=torch.arange(len(index)) >= len(drawn))
 
 
@@ -132,8 +132,8 @@ def transfer_distance(tuned: ArrayLike, generic: ArrayLike, floor: ArrayLike) ->
         `[T, M]`, (E[l_m→t] - E[l_t]) / E[l_t], E the mean over trainings; negative is a gain.
     """
     floor = np.asarray(floor, dtype=np.float64)
-    from_expert = np.maximum(np.mean(tuned, axis=0), floor[:, None])
-    from_generic = np.maximum(np.mean(generic, axis=0), floor)[:, None]
+    from_expert = np.maximum(np.asarray(tuned).mean(axis=0), floor[:, None])
+    from_generic = np.maximum(np.asarray(generic).mean(axis=0), floor)[:, None]
     return (from_expert - from_generic) / from_generic
 
 

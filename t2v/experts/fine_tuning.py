@@ -78,8 +78,8 @@ def fine_tune(
         "seconds": training.seconds,
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
-    about = {"classes": task.classes, "group": task.group, "lineage": task.lineage}
-    return Expert(task.name, extractor, recipe, **about, task=task.name, head=head)
+    classes, lineage = tuple(task.classes), tuple(task.lineage)
+    return Expert(task.name, extractor, recipe, classes, task.group, lineage, task.name, head)
 
 
 def train_experts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
 import torch
@@ -27,9 +28,7 @@ class Hog:
     @property
     def sha256(self) -> str:
         """Checksum of the parameters and the version of scikit-image."""
-        import skimage
-
-        return hashlib.sha256(repr((self, skimage.__version__)).encode()).hexdigest()
+        return hashlib.sha256(repr((self, version("scikit-image"))).encode()).hexdigest()
 
     def features(self, images: Tensor | ImageSource) -> Tensor:
         """Features of images.

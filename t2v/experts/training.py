@@ -65,14 +65,15 @@ class Training:
         self.task, self.probe, self.schedule = task, probe, schedule
         head, self.head_loss = _first_head(task, probe)
         self.network = probe.with_head(head).requires_grad_(True).train()
-        self.network.to(memory_format=torch.channels_last)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = torch.optim.SGD(
             self.network.parameters(),
             lr=schedule.lr,
             momentum=schedule.momentum,
             weight_decay=schedule.weight_decay,
         )
-        self.step, self.seconds, self.losses = 0, 0.0, []
+        self.step, self.seconds = 0, 0.0
+        self.losses: list[float] = []
         self.order = torch.argsort(task.labels, stable=True)
         self.counts = torch.bincount(task.labels, minlength=task.num_classes)
 
@@ -134,6 +135,7 @@ class Training:
         if not all(value.isfinite().all() for value in network.state_dict().values()):
             self._refuse("left weights that are not finite")
         linear = network.get_submodule(self.probe.head_at)
+        assert isinstance(linear, nn.Linear)  # as `Probe.with_head` made it
         head = Head(linear.weight.cpu(), linear.bias.cpu(), math.nan, self.schedule.weight_decay)
         network.set_submodule(self.probe.head_at, nn.Identity())
         state = {name: value.cpu() for name, value in network.state_dict().items()}

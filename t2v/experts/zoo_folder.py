@@ -174,7 +174,7 @@ class Zoo:
         made = not self.folder.exists()
         self.folder.mkdir(exist_ok=True)
         checkpoint = self._checkpoint(task.name)
-        options = {"seed": seed, "checkpoint": checkpoint, "progress": progress}
+        options: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint, "progress": progress}
         try:
             return fine_tune(task, probe, schedule=Schedule(steps), **options)
         except BaseException:

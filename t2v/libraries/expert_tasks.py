@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -133,7 +134,7 @@ def _union(name: str, parts: list[Task]) -> Task:
     before = np.cumsum([0, *(part.num_classes for part in parts)])
     return Task(
         name,
-        torch.cat([part.images for part in parts]),
+        torch.cat([cast("Tensor", part.images) for part in parts]),
         torch.cat([part.labels + int(k) for part, k in zip(parts, before[:-1], strict=True)]),
         [c for part in parts for c in part.classes],
         parts[0].lineage[:2],
@@ -161,6 +162,8 @@ def _largest(size: TrainingSize, scale: str, seed: int) -> list[Task]:
     """The training images of the largest tasks of the phylogeny and of the aviary."""
     largest = []
     for name, count in (("phylogeny", size.orders), ("aviary", size.aviary)):
-        tasks = sorted(load_library(name, scale, seed), key=lambda t: -int((~t.test).sum()))
+        tasks = sorted(
+            load_library(name, scale, seed), key=lambda t: -int((~t.held_out_mask).sum())
+        )
         largest += [task.train for task in tasks[:count]]
     return largest

@@ -52,13 +52,14 @@ class SyntheticNet(nn.Module):
         self.conv1 = nn.Conv2d(3, STEM, 5, 2, 2, bias=False)
         self.bn1 = nn.BatchNorm2d(STEM)
         self.relu = nn.ReLU(inplace=True)
-        width_in = STEM
-        for index, (width, blocks) in enumerate(zip(WIDTHS, BLOCKS, strict=True), start=1):
-            stride = 1 if index == 1 else 2
+        width_in, layers = STEM, []
+        for width, blocks in zip(WIDTHS, BLOCKS, strict=True):
+            stride = 2 if layers else 1
             layer = [Block(width_in, width, stride)]
             layer += [Block(width, width, 1) for _ in range(blocks - 1)]
-            setattr(self, f"layer{index}", nn.Sequential(*layer))
+            layers.append(nn.Sequential(*layer))
             width_in = width
+        self.layer1, self.layer2, self.layer3, self.layer4 = layers
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(width_in, num_classes)
         for module in self.modules():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -144,7 +145,7 @@ def interval_curve(
     label: str = "",
     color: str = OKABE_ITO[0],
     marker: str = "o",
-    **line: object,
+    **line: Any,
 ) -> None:
     """A mean with its interval as a band, named at its right end.
 

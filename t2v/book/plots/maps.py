@@ -74,6 +74,7 @@ def spread_labels(ax: Axes, texts: Sequence[Annotation], points: np.ndarray | No
         points: dots `[N, 2]` in data coordinates; `None`: no dots to avoid.
     """
     figure = ax.get_figure(root=True)
+    assert figure is not None  # an axes in a figure
     figure.draw_without_rendering()
     dots = ax.transData.transform(np.zeros((0, 2)) if points is None else points)
     boxes = [text.get_window_extent() for text in texts]
@@ -101,7 +102,7 @@ def _covered(places: np.ndarray, others: np.ndarray, reach: np.ndarray) -> np.nd
     return (np.abs(places[:, None] - others) < reach).all(2).sum(1)
 
 
-def _label(ax: Axes, at: Sequence[float], text: str, colour: str, weight: str) -> Annotation:
+def _label(ax: Axes, at: tuple[float, float], text: str, colour: str, weight: str) -> Annotation:
     annotation = ax.annotate(
         text, at, xytext=(0, 9), textcoords="offset points",
         ha="center", va="center", fontsize=9, fontweight=weight, color=colour, zorder=3,

@@ -8,6 +8,7 @@ dark mode.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -53,7 +54,7 @@ def use_style() -> None:
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": False,
-            "axes.prop_cycle": mpl.cycler(color=OKABE_ITO),
+            "axes.prop_cycle": mpl.rcsetup.cycler(color=OKABE_ITO),
             "text.color": INK,
             "xtick.labelsize": 9,
             "ytick.labelsize": 9,
@@ -69,7 +70,7 @@ def use_style() -> None:
     )
 
 
-def number_kind(kind: str, *, line: bool = False) -> dict[str, object]:
+def number_kind(kind: str, *, line: bool = False) -> dict[str, Any]:
     """Keyword arguments for `Axes.plot` that show which kind of number is drawn.
 
     Args:
@@ -103,7 +104,7 @@ def group_styles(groups: Sequence[str]) -> dict[str, tuple[str, str]]:
         base = np.array(to_rgb(OKABE_ITO[i % 7]))
         cycle = i // 7
         shade = [base, 0.6 * base, 0.6 * base + 0.4][cycle % 3]
-        styles[group] = (to_hex(shade), MARKERS[(i + 3 * cycle) % 7])
+        styles[group] = (to_hex(tuple(shade)), MARKERS[(i + 3 * cycle) % 7])
     return styles
 
 
@@ -116,9 +117,9 @@ def halo(text: mpl.text.Annotation) -> mpl.text.Annotation:
 def readable(colour: str) -> str:
     """A shade of the colour in which 9 pt text can be read on the card (4.5:1)."""
     rgb = np.array(to_rgb(colour))
-    while contrast(to_hex(rgb), CARD) < 4.5:
+    while contrast(to_hex(tuple(rgb)), CARD) < 4.5:
         rgb = 0.92 * rgb
-    return to_hex(rgb)
+    return to_hex(tuple(rgb))
 
 
 def contrast(one: str, other: str) -> float:

@@ -5,6 +5,8 @@ They are the counterpart of the paper's iMaterialist tasks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from t2v.libraries.photographs.plans import (
     LIMITS,
     DataSet,
@@ -35,7 +37,8 @@ def narrow_tasks(rows: list[Row], scale: str, seed: int) -> tuple[list[Lineage],
     known = [row for row in rows if all(row[column] not in UNKNOWN for column in ATTRIBUTES)]
     pool = draw(TaskPlan("fashion", "", (), {"": known}), LIMITS[scale], seed).members[""]
     least = RAREST * _count_train(pool)
-    plans, lineages = [], []
+    plans: list[TaskPlan] = []
+    lineages: list[Lineage] = []
     for column, attribute in ATTRIBUTES.items():
         for value in sorted({row[column] for row in pool}):
             lineage = ("fashion", attribute, value)
@@ -69,7 +72,7 @@ def broad_tasks(rows: list[Row], scale: str, seed: int) -> list[TaskPlan]:
     return plans
 
 
-def _count_train(rows: list[Row]) -> int:
+def _count_train(rows: Sequence[Row]) -> int:
     return sum(not held_out(row["path"]) for row in rows)
 
 

@@ -130,6 +130,7 @@ def _load_tasks(
     """
     paths = sorted({row["path"] for p in plans for rows in p.members.values() for row in rows})
     images, skipped = load_images([folder / path for path in paths], size)
+    assert isinstance(images, torch.Tensor)  # all of one size
     reasons = {s.index: s.reason for s in skipped}
     used = [path for i, path in enumerate(paths) if i not in reasons]
     index = {path: i for i, path in enumerate(used)}

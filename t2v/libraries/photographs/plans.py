@@ -125,7 +125,7 @@ def draw(plan: TaskPlan, limits: Limits, seed: int) -> TaskPlan:
 def facts(table: str) -> list[Row]:
     """Rows of a table of `taxonomies/`, whose sources are in `taxonomies/sources.json`."""
     path = files("t2v.libraries.photographs") / "taxonomies" / f"{table}.csv"
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

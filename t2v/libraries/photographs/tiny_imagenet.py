@@ -51,13 +51,13 @@ def narrow_tasks(rows: list[Row], scale: str, seed: int) -> tuple[list[Lineage],
             if other is None or len(path(node)) > len(path(other)):
                 nodes[frozenset(leaves)] = node
     plans = []
-    for leaves, node in sorted(nodes.items(), key=lambda item: path(item[1])):
-        if scale != "paper" and any(leaves < larger for larger in nodes):
+    for classes, node in sorted(nodes.items(), key=lambda item: path(item[1])):
+        if scale != "paper" and any(classes < larger for larger in nodes):
             continue
         lineage = tuple(short[i] for i in path(node))
         namesakes = [other for other in nodes.values() if short[other] == short[node]]
         name = short[node] if len(namesakes) == 1 else synsets[node]["words"]
-        members = {synsets[i]["words"]: images[i] for i in sorted(leaves)}
+        members = {synsets[i]["words"]: images[i] for i in sorted(classes)}
         plans.append(TaskPlan(f"tiny_imagenet/{name}", _group(lineage), lineage, members))
     return [tuple(short[i] for i in path(leaf)) for leaf in sorted(images)], plans
 

@@ -25,7 +25,7 @@ def provenance(title: str, tasks: list[Task], scale: str, seed: int) -> dict[str
         "seed": seed,
         "tasks": len(tasks),
         "images": sum(len(task) for task in distinct),
-        "held_out": sum(int(task.test.sum()) for task in distinct),
-        "pixels": tasks[0].images.shape[-1],
+        "held_out": sum(int(task.held_out_mask.sum()) for task in distinct),
+        "pixels": tasks[0].images[0].shape[-1],
         "skipped": [],
     }

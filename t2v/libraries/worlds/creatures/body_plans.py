@@ -40,6 +40,8 @@ class Trait:
         return self.low + (self.high - self.low) / (1 + np.exp(-(z + self.centre)))
 
 
+Range = tuple[float, float]
+
 # Pattern and surroundings, for all plans; a plan may replace any of them by name.
 COMMON = (
     Trait("stripe", 0, 1),
@@ -57,7 +59,9 @@ COMMON = (
 )
 
 
-def _colour(name: str, hue: float, spread: float, sat, val, rate: float = 1.0) -> tuple[Trait, ...]:
+def _colour(
+    name: str, hue: float, spread: float, sat: Range, val: Range, rate: float = 1.0
+) -> tuple[Trait, ...]:
     return (
         Trait(f"{name}_hue", hue, spread, rate=rate, hue=True),
         Trait(f"{name}_sat", *sat, rate=rate),

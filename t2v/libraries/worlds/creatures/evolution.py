@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -110,7 +111,7 @@ class Tree:
         inside[node] = True
         for i in range(node + 1, len(self)):
             inside[i] = inside[self.parent[i]]
-        return [i for i in np.flatnonzero(inside) if self.rank[i] == rank]
+        return [i for i in np.flatnonzero(inside).tolist() if self.rank[i] == rank]
 
     def covariance(self, rate: np.ndarray) -> np.ndarray:
         """Covariance of one trait between all nodes under Brownian motion.
@@ -183,7 +184,7 @@ class World:
         """Nodes of the species in a clade."""
         return self.tree.below(node, "species")
 
-    def taxonomy(self, node: int = 0) -> dict:
+    def taxonomy(self, node: int = 0) -> Any:
         """The named tree below ``node`` as nested dicts that end in lists of species."""
         rank = RANKS[RANKS.index(self.tree.rank[node]) + 1]
         below = self.tree.below(node, rank)
@@ -201,7 +202,8 @@ class _Names:
     """Distinct Latin-sounding names."""
 
     def __init__(self, rng: np.random.Generator):
-        self.rng, self.used = rng, set()
+        self.rng = rng
+        self.used: set[str] = set()
 
     def stem(self, syllables: int) -> str:
         pick = self.rng.choice
@@ -258,7 +260,7 @@ def _grow_class(
     for hang, age in zip(_divide(tree, top, count, 0.49, rng), ages, strict=True):
         order = tree.add(hang, 1 - age, "order", names(plan.ending))
         species = int(rng.integers(size.species[0], size.species[1] + 1))
-        families = int(min(rng.integers(1, 4), max(1, species // 2)))
+        families = min(int(rng.integers(1, 4)), max(1, species // 2))
         young = age * rng.uniform(0.3, 0.75, families)
         hangs = _divide(tree, order, families, 1 - young.max(), rng)
         sizes = _split_into(species, families, rng)

@@ -293,13 +293,13 @@ def portraits(world: World, species: list[int], size: int = 96, scene: bool = Fa
     Returns:
         uint8 ``[N, 4, size, size]``: red, green, blue, and opacity (all 255 in a scene).
     """
-    species = np.asarray(species)
+    nodes = np.asarray(species)
     images = torch.empty(len(species), 4, size, size, dtype=torch.uint8)
     tops = np.array([world.class_of(int(i)) for i in species])
     for top in dict.fromkeys(tops.tolist()):
         rows = np.flatnonzero(tops == top)
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([world.seed, 19, top])))
-        individuals = sample_individuals(world, species[rows], rng, "plate")
+        individuals = sample_individuals(world, nodes[rows], rng, "plate")
         for i in range(0, len(rows), CHUNK):
             canvas, frame, _ = _paint(individuals, slice(i, i + CHUNK), size, scene)
             colour, alpha = canvas.colour, torch.ones_like(canvas.alpha)

@@ -162,12 +162,11 @@ def beast(c: Canvas, f: Frame, t) -> None:
     skull = circle(f, hx, hy, 0.13)
     muzzle = capsule(f, hx, hy, hx + 0.08 + t["snout"], hy + 0.07, 0.11, 0.06)
     body = smooth_union(trunk, smooth_union(throat, union(skull, muzzle), 0.06), 0.12)
-    near = None
-    for x in (-0.36, 0.22):
-        leg = limb(
-            f, [(x, 0.06), (x + 0.05, 0.12 + 0.5 * long), (x + 0.02, sole)], lw * 1.35, lw * 0.75
-        )
-        near = leg if near is None else union(near, leg)
+    legs = (
+        limb(f, [(x, 0.06), (x + 0.05, 0.12 + 0.5 * long), (x + 0.02, sole)], lw * 1.35, lw * 0.75)
+        for x in (-0.36, 0.22)
+    )
+    near = union(*legs)
     c.paint(smooth_union(body, near, 0.07), fur, f.pixel, depth=0.2, rim=0.03)
     socks = coverage(near, f.pixel) * ramp(f.y, sole - 0.14, sole - 0.05)
     c.tint(0.9 * socks, colour(t, "trim", 0.55))

@@ -109,7 +109,7 @@ class Canvas:
         self.colour *= (1 + strength * lit).unsqueeze(1)
         self.colour += (0.35 * strength * (lit - 0.35).clamp(min=0)).unsqueeze(1)
 
-    def shadow(self, x: Param, y: Param, strength: float) -> None:
+    def shadow(self, x: Param, y: float, strength: float) -> None:
         """Darken the background where the subject, moved by ``(x, y)``, hides the light.
 
         Args:

@@ -139,10 +139,10 @@ def capsule(f: Frame, x0: Param, y0: Param, x1: Param, y1: Param, r0: Param, r1:
 def limb(f: Frame, points: list[tuple[Param, Param]], r0: Param, r1: Param) -> Field:
     """Chain of capsules through ``points``, tapering from ``r0`` to ``r1``."""
     n = len(points) - 1
-    d = None
+    d = torch.tensor(torch.inf)
     for i, ((xa, ya), (xb, yb)) in enumerate(zip(points, points[1:], strict=False)):
         part = capsule(f, xa, ya, xb, yb, r0 + (r1 - r0) * (i / n), r0 + (r1 - r0) * ((i + 1) / n))
-        d = part if d is None else torch.minimum(d, part)
+        d = torch.minimum(d, part)
     return d
 
 
@@ -158,18 +158,18 @@ def convex(f: Frame, points: list[tuple[Param, Param]], corner: Param = 0.0) -> 
 
     The distance is that to the nearest side's line: exact inside, a lower bound at corners.
     """
-    d = None
+    d = torch.tensor(-torch.inf)
     for (xa, ya), (xb, yb) in zip(points, points[1:] + points[:1], strict=True):
         ex, ey = xb - xa, yb - ya
         length = torch.as_tensor(ex * ex + ey * ey + 1e-8, dtype=torch.float32).sqrt()
         side = (f.x - xa) * (ey / length) - (f.y - ya) * (ex / length)
-        d = side if d is None else torch.maximum(d, side)
+        d = torch.maximum(d, side)
     return d - corner
 
 
 def polygon(f: Frame, points: list[tuple[Param, Param]], corner: Param = 0.0) -> Field:
     """Any simple polygon through ``points``, grown by ``corner``; exact."""
-    best = sign = None
+    best, sign = torch.tensor(torch.inf), torch.tensor(False)
     for (xa, ya), (xb, yb) in zip(points, points[1:] + points[:1], strict=True):
         ex, ey = xb - xa, yb - ya
         u, v = f.x - xa, f.y - ya
@@ -179,8 +179,7 @@ def polygon(f: Frame, points: list[tuple[Param, Param]], corner: Param = 0.0) ->
         # crossing rule: a side that spans this row, to the right of the pixel, flips the sign
         spans = (v >= 0) != (f.y - yb >= 0)
         flip = spans & ((v * ex - u * ey > 0) == torch.as_tensor(ey > 0))
-        best = near if best is None else torch.minimum(best, near)
-        sign = flip if sign is None else sign ^ flip
+        best, sign = torch.minimum(best, near), sign ^ flip
     d = best.sqrt()
     return torch.where(sign, -d, d) - corner
 

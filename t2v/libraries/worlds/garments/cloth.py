@@ -44,12 +44,14 @@ FOLDS = {
 
 def _each(kind: Tensor, draw: Sequence[Callable], g: Garments, *fields: Tensor) -> Tensor:
     """Fields of each garment by the function of its kind, `draw[kind]`; only these are computed."""
-    parts = [(index, function) for k, function in enumerate(draw) if len(index := _where(kind, k))]
-    out = None
-    for index, function in parts:
-        part = function(g.take(index), *(field[index] for field in fields))
-        if out is None:
-            out = part.new_empty(len(g), *part.shape[1:])
+    parts = [
+        (index, function(g.take(index), *(field[index] for field in fields)))
+        for k, function in enumerate(draw)
+        if len(index := _where(kind, k))
+    ]
+    _, first = parts[0]
+    out = first.new_empty(len(g), *first.shape[1:])
+    for index, part in parts:
         out[index] = part
     return out
 
