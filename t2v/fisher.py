@@ -251,7 +251,7 @@ def _batch_size(
     sizes = [t.untyped_storage().nbytes() for t in saved.values()]
     # gradients of the widest layers live beside the activations for a moment
     bytes_each = sum(sizes) + 2 * max(sizes, default=0)
-    bytes_each += sum(cached_bytes(m, a, *shape[-2:], uses=uses) for m, a, shape in shapes)
+    bytes_each += sum(cached_bytes(m, a, h, w, uses) for m, a, (*_, h, w) in shapes)
     budget: float = CPU_BUDGET
     if image.is_cuda:
         budget = GPU_SHARE * torch.cuda.get_device_properties(image.device).total_memory

@@ -71,7 +71,7 @@ class RowNorms:
         factor = self._cached.get(start)  # Uᵀ U or Uᵀ
         if factor is None:
             factor = _FACTORS[kernel](self.conv, image, size)
-            if cached_bytes(self.conv, image, *size, uses=self.uses, kernel=kernel):
+            if cached_bytes(self.conv, image, size[0], size[1], self.uses, kernel):
                 self._cached[start] = factor
         if kernel == "gram":
             return (d @ factor).mul_(d).sum(-1).flatten(1)

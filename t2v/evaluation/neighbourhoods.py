@@ -84,12 +84,13 @@ def same_group_rate(
     same_group = np.array([[g == h for h in columns] for g in groups], dtype=bool)
     if same:
         np.fill_diagonal(same_group, False)
-    possible = same_group.any(axis=1)
+    counts = same_group.sum(axis=1)
+    possible = counts > 0
     if not possible.any():
         raise InputError("groups: no task has another task of its group")
     nearest = distance == distance.min(axis=1, keepdims=True)
     hits = (nearest & same_group).sum(axis=1) / nearest.sum(axis=1)
-    chance = same_group.sum(axis=1) / (distance.shape[1] - same)
+    chance = counts / (distance.shape[1] - same)
     return Rate(
         float(hits[possible].mean()), float(chance[possible].mean()), hits[possible], possible
     )

@@ -134,7 +134,7 @@ def _union(name: str, parts: list[Task]) -> Task:
     before = np.cumsum([0, *(part.num_classes for part in parts)])
     return Task(
         name,
-        torch.cat([cast("Tensor", part.images) for part in parts]),
+        torch.cat([cast("torch.Tensor", part.images) for part in parts]),
         torch.cat([part.labels + int(k) for part, k in zip(parts, before[:-1], strict=True)]),
         [c for part in parts for c in part.classes],
         parts[0].lineage[:2],

@@ -52,7 +52,8 @@ class SyntheticNet(nn.Module):
         self.conv1 = nn.Conv2d(3, STEM, 5, 2, 2, bias=False)
         self.bn1 = nn.BatchNorm2d(STEM)
         self.relu = nn.ReLU(inplace=True)
-        width_in, layers = STEM, []
+        width_in = STEM
+        layers: list[nn.Module] = []
         for width, blocks in zip(WIDTHS, BLOCKS, strict=True):
             stride = 2 if layers else 1
             layer = [Block(width_in, width, stride)]

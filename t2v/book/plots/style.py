@@ -14,6 +14,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.rcsetup import cycler
 
 from t2v.errors import InputError
 
@@ -54,7 +55,7 @@ def use_style() -> None:
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": False,
-            "axes.prop_cycle": mpl.rcsetup.cycler(color=OKABE_ITO),
+            "axes.prop_cycle": cycler(color=OKABE_ITO),
             "text.color": INK,
             "xtick.labelsize": 9,
             "ytick.labelsize": 9,
