@@ -4,10 +4,10 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
-from tests.small import small_task
 
 from t2v.book.meta_tasks import build_meta_tasks, largest_tasks
 from t2v.experts.error_matrix import ErrorMatrix
+from tests.small import small_task
 
 
 def embedding(number):

@@ -4,6 +4,7 @@ import pytest
 import yaml
 from builder import chapters
 from builder.chapters import Run
+
 from tests.builder.small_book import RAN, write_chapter
 
 

@@ -7,6 +7,7 @@ import pytest
 from builder import chapters
 from builder.chapters import BuildError, Run
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+
 from tests.builder.small_book import PARAMETERS, rerun, write_chapter
 
 

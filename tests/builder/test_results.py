@@ -5,6 +5,7 @@ import json
 import pytest
 from builder import chapters, results
 from builder.chapters import BuildError
+
 from tests.builder.small_book import RAN, keep_all, rerun, write_chapter
 
 
