@@ -151,21 +151,21 @@ class Chapter:
         """Errors of all tasks on the generic expert, HOG, and the experts, in this order."""
         return error_matrix(self.tasks, [self.generic, self.hog, *self.experts])
 
-    def embed(self, domain: str | None = None) -> tuple[list[Embedding], ...]:
+    def embed(self, domain: str | None = None) -> tuple[list[Embedding], list[Embedding]]:
         """Embeddings of the tasks and of the training tasks.
 
         Args:
             domain: "mean" or "second" for domain embeddings; `None` for Task2Vec.
         """
         if domain is not None:
-            parts = self.tasks, self.training_tasks
-            return tuple(embed_tasks(part, self.probe, domain=domain) for part in parts)
+            of_tasks = embed_tasks(self.tasks, self.probe, domain=domain)
+            return of_tasks, embed_tasks(self.training_tasks, self.probe, domain=domain)
         of_tasks = embed_tasks(self.tasks, self.probe)
         return of_tasks, embed_tasks(self.training_tasks, self.probe, max_images=TRAINING_IMAGES)
 
     def meta_tasks(
         self,
-        embeddings: Sequence[Sequence[Embedding]] | None = None,
+        embeddings: tuple[Sequence[Embedding], Sequence[Embedding]] | None = None,
         *,
         overlap: bool = True,
         domain: str = "second",
@@ -204,10 +204,10 @@ class Chapter:
 
         for key, value in values.items():
             name = f"{prefix}-{key}".replace("_", "-")
-            parts = [(name, value)]
+            parts = {name: value}
             if isinstance(value, tuple):
-                parts = zip((name, f"{name}-low", f"{name}-high"), value, strict=True)
-            for part, number in parts:
+                parts = dict(zip((name, f"{name}-low", f"{name}-high"), value, strict=True))
+            for part, number in parts.items():
                 if not isinstance(number, str):
                     number = int(number) if isinstance(number, Integral) else float(number)
                 glue(part, number, display=False)
@@ -227,7 +227,7 @@ class Chapter:
         Raises:
             InputError: if a column is not described.
         """
-        note = {"seed": self.seed, "library": self.name, "scale": self.scale}
+        note: dict[str, Any] = {"seed": self.seed, "library": self.name, "scale": self.scale}
         note["kind"] = plots.number_kind(self.ours)["label"]
         if "probe" in self.__dict__:  # the chapter asked for it, so it entered the numbers
             weights = f"weights {self.probe.sha256[:12]}"

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -65,7 +65,7 @@ TRAINING_SIZES = {
 MAX_PHOTOGRAPHS = {"smoke": 60, "laptop": 2500, "paper": None}
 """Largest number of images of a broad task on photographs in the book's experiments, by scale."""
 
-SCHEDULES = {
+SCHEDULES: dict[str, dict[str, dict[str, Any]]] = {
     "synthetic": {
         "smoke": {"steps": 20, "lr": 0.03},
         "laptop": {"steps": 150, "lr": 0.1},
