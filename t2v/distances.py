@@ -24,6 +24,7 @@ from t2v._numerics.pairwise import (
     symmetric_matrix,
     variance_matrix,
 )
+from t2v._numerics.trivial import common_trivial, form_of, with_trivial  # noqa: F401
 from t2v.errors import InputError
 
 ALPHA = 0.15
@@ -163,10 +164,11 @@ def distance_matrix(
         kind: one of `KINDS`.
         alpha: weight of the distance to the trivial task in `asymmetric`.
         prior: multiple of its own trivial embedding that is added to each embedding before anything
-            else; `None`: `DEFAULT_PRIOR` (0 for plain arrays and robust embeddings).
+            else; `None`: `DEFAULT_PRIOR` (0 for plain arrays and robust embeddings; 1 if all have
+            one trivial embedding, by `with_trivial` or `task2vec(trivial="probe")`).
         trivial: trivial embedding `[F]` for all, instead of each embedding's own (in `asymmetric`
-            between two lists, for the columns only); required for plain arrays in `asymmetric`,
-            in `normalized_cosine` and with a prior.
+            between two lists, for the columns only; `with_trivial` sets it for both); required for
+            plain arrays in `asymmetric`, in `normalized_cosine` and with a prior.
         layers: names of the layers whose filters count; `None`: all.
         local_scaling: k; each distance is divided by the geometric mean of the two tasks' distances
             to their k-th nearest task (Zelnik-Manor & Perona 2004; against hubs: Schnitzer et al.
@@ -346,9 +348,10 @@ def _stack(
     elif objects:
         base = np.array([e.trivial for e in embeddings], dtype=np.float64)
     if prior is None:
-        # a robust embedding contains its own prior
+        # a robust embedding contains its own prior; the paper's form is F + t₀
         robust = any(_quantity(e) == "robust" for e in objects)
-        prior = DEFAULT_PRIOR if objects and not robust else 0.0
+        one_for_all = any(form_of(e) != "own" for e in objects)
+        prior = 0.0 if not objects or robust else 1.0 if one_for_all else DEFAULT_PRIOR
     if not prior >= 0:
         raise InputError(f"prior={prior}: expected a number of trivial embeddings >= 0")
     if prior > 0:
@@ -390,13 +393,16 @@ def _check_comparable(objects: list[Any]) -> None:
     for number, other in enumerate(objects[1:], start=1):
         first = objects[0]
         pair = f"{_name(first, 0)} and {_name(other, number)}"
-        for field in ("probe", "weights_sha256", "image_size", "kind"):
-            x, y = (_quantity(e) if field == "kind" else e.spec.get(field) for e in (first, other))
+        for field in ("probe", "weights_sha256", "image_size", "kind", "trivial"):
+            read = {"kind": _quantity, "trivial": form_of}.get(field)
+            x, y = (read(e) if read else e.spec.get(field) for e in (first, other))
             if x != y:
                 raise InputError(
                     f"embeddings {pair} differ in {field} ({x} and {y}): embed both tasks "
                     "in the same way"
                 )
+        if form_of(first) != "own" and not np.array_equal(first.trivial, other.trivial):
+            raise InputError(f"embeddings {pair}: their trivial embeddings differ, give both one")
         if list(first.layers.items()) != list(other.layers.items()):
             raise InputError(
                 f"embeddings {pair} hold different layers: embed both with the same layers"

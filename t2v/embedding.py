@@ -14,8 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import nn
 
+from t2v._numerics.trivial import FORMS, probe_trivial
 from t2v._run.files import replacing
 from t2v._run.progress import bar
+from t2v.architectures import convolutions
 from t2v.errors import FileError, InputError
 from t2v.fisher import filter_fisher
 from t2v.head import fit_head
@@ -36,14 +38,14 @@ class Embedding:
     Attributes:
         fisher: float64 `[F]`, diagonal of the Fisher information averaged over each filter's
             weights, in nats per squared weight; for a domain embedding, moments of the features.
-        trivial: float64 `[F]`, the embedding of a task without content in the same units
-            (Sect. 3.1, t₀): the layer's mean, or βλ² of a robust estimate.
+        trivial: float64 `[F]`, the trivial embedding in the same units (Sect. 3.1, t₀), in one of
+            the forms of `task2vec`, or βλ² of a robust estimate.
         layers: layer name to its slice of the F entries.
         name: name of the task.
         lineage: path of the task in a taxonomy, root first.
         group: family of the task.
         spec: provenance: probe, sha256 of its weights, estimator, passes, seed, images, classes,
-            the head's weight decay and gradient norm, versions.
+            the head's weight decay and gradient norm, form of `trivial`, versions.
     """
 
     fisher: np.ndarray
@@ -114,6 +116,7 @@ def task2vec(
     batch_size: int | None = None,
     weight_decay: float | str = "auto",
     beta: float | None = None,
+    trivial: str = "own",
     progress: bool = False,
 ) -> Embedding:
     """The embedding of a task: Fisher information of the probe's filters under a head for the task.
@@ -131,7 +134,11 @@ def task2vec(
         batch_size: number of images at once; default: by a memory budget.
         weight_decay: weight decay of the head, see `fit_head`.
         beta: weight of the KL term for "robust", see `robust_fisher`; default: weight prior and
-            Fisher information balance in the median layer, by one pass of the sketch.
+            Fisher information balance in the median layer, by one pass of the sketch. And that of
+            `trivial="probe"`; default: 1 / number of the probe's weights.
+        trivial: form of the trivial embedding t₀: "own": the mean of each layer of `fisher`;
+            "probe": β / mean w² of each layer of the probe, the paper's for small β and the same
+            for all tasks (not for "robust").
         progress: whether to show a progress bar.
 
     Raises:
@@ -147,6 +154,8 @@ def task2vec(
     """
     if estimator not in ESTIMATORS:
         raise InputError(f"estimator must be one of {', '.join(ESTIMATORS)}; got {estimator!r}")
+    if trivial not in FORMS or (trivial == "probe" and estimator == "robust"):
+        raise InputError(f"trivial={trivial!r}: 'own', or, if not robust, 'probe'")
     if passes < 1:
         raise InputError(f"passes must be at least 1; got {passes}")
     train = task.train if max_images is None else task.train.balanced(max_images, seed)
@@ -168,6 +177,7 @@ def task2vec(
         "classes": task.num_classes,
         "weight_decay": head.weight_decay,
         "gradient_norm": head.gradient_norm,
+        "trivial": trivial,
     }
     if estimator == "robust":
         robust = _robust(network, probe, train, beta, seed)
@@ -191,7 +201,11 @@ def task2vec(
         for layer, values in of_chunk.items():
             share = values.cpu().numpy() * (len(chunk) / len(train))
             per_layer[layer] = per_layer.get(layer, 0) + share
-    return _embedding(task, train, probe, per_layer, spec)
+    floor = None
+    if trivial == "probe":
+        weights = {n: conv.weight.cpu() for n, conv in convolutions(probe.network).items()}
+        floor, spec["beta"] = probe_trivial(weights, beta)
+    return _embedding(task, train, probe, per_layer, spec, floor)
 
 
 def _robust(

@@ -16,6 +16,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 
+from t2v._numerics.trivial import in_form
 from t2v.distances import ALPHA, asymmetric_parts, distance_matrix
 from t2v.errors import InputError
 from t2v.evaluation import (
@@ -128,13 +129,18 @@ class Nearest:
             `ALPHAS` that does best on the query's other tasks.
         prior: multiple of the trivial embedding, see `distance_matrix`.
         layers: layers whose filters are compared, see `distance_matrix`.
-        name: label in tables; default: made from `kind` and `alpha`.
+        trivial: form of the trivial embedding: "own" or "probe", which the embeddings must carry;
+            "common": the mean over the query's experts (never over targets); or an array `[F]`.
+        scale: multiple of the trivial embedding; without effect on "own".
+        name: label in tables; default: made from `kind`, `alpha`, `trivial` and `scale`.
     """
 
     kind: str | Callable[..., Array] = "symmetric"
     alpha: float | Literal["chosen"] | None = None
     prior: float | None = None
     layers: tuple[str, ...] | None = None
+    trivial: str | Array = "own"
+    scale: float = 1.0
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -143,7 +149,9 @@ class Nearest:
         if not self.name:
             kind = self.kind if isinstance(self.kind, str) else "nearest"
             chosen = ", α chosen" if self.alpha == "chosen" else ""
-            object.__setattr__(self, "name", f"{kind}{chosen}")
+            form = self.trivial if isinstance(self.trivial, str) else "array"
+            form = "" if form == "own" else f", {form} t₀ × {self.scale:g}"
+            object.__setattr__(self, "name", f"{kind}{chosen}{form}")
 
     def select(self, query: Query) -> Ranking:
         """Ranking by distance.
@@ -191,6 +199,7 @@ class Nearest:
             `[A, B]`, and what broadcasts to it: 0 for a distance without α.
         """
         options: dict[str, Any] = {"prior": self.prior, "layers": self.layers}
+        targets, sources = in_form(targets, sources, self.trivial, self.scale)
         if self.kind == "asymmetric":
             return asymmetric_parts(targets, sources, **options)
         if isinstance(self.kind, str):
