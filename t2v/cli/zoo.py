@@ -112,12 +112,25 @@ def remove(
     say(f"{folder}: {name} is gone")
 
 
+@app.command()
+def freeze(folder: Folder) -> None:
+    """Take the common trivial embedding from all present experts; distances by it change."""
+    from t2v.experts.zoo_folder import Zoo
+
+    zoo = Zoo(folder)
+    zoo.freeze_trivial()
+    say(f"{folder}: the common trivial embedding is the mean over {len(zoo.entries)} experts")
+
+
 def recommend(
     images: Images,
     zoo_folder: Annotated[Path, typer.Option("--zoo", help="Folder of the zoo.")],
     strategy: Annotated[
         str, typer.Option(help="Rank by symmetric, asymmetric or domain distance.")
     ] = "asymmetric",
+    trivial: Annotated[
+        str, typer.Option(help="Trivial embedding: own (of each task) or common (of the zoo).")
+    ] = "own",
     top: Annotated[int, typer.Option(help="Number of experts to show.", min=1)] = 5,
     report: Annotated[
         Path | None, typer.Option(help="Write a report to this file (.html).")
@@ -142,6 +155,7 @@ def recommend(
     from t2v.many_tasks import embed_halves
     from t2v.recommendation import STRATEGIES
     from t2v.recommendation import recommend as rank
+    from t2v.selection import Nearest
 
     if report is not None:
         check_place(report)
@@ -154,6 +168,11 @@ def recommend(
     if not zoo.entries:
         raise InputError(f"{zoo_folder}: the zoo is empty; `t2v zoo add` adds experts to it")
     by_domain = strategy == "domain"
+    if trivial not in ("own", "common") or (by_domain and trivial == "common"):
+        raise InputError(f"--trivial {trivial}: own, or, if not by domain, common")
+    chosen = STRATEGIES[strategy]
+    if trivial == "common":
+        chosen = Nearest(chosen.kind, alpha=chosen.alpha, trivial=zoo.trivial)
     sources = [entry.domain() if by_domain else entry.embedding for entry in zoo.entries]
     network = zoo.load_probe(probe, weights, image_size, device)
     progress = not as_json
@@ -165,7 +184,7 @@ def recommend(
         return task2vec(part, network, seed=seed, progress=progress)
 
     halves = embed_halves(task, splits, embed, seed)
-    found = rank(embed(task, seed), sources, halves, strategy=STRATEGIES[strategy])
+    found = rank(embed(task, seed), sources, halves, strategy=chosen)
     if report is not None:
         facts = (
             f"Embedded: {len(task)} images in {task.num_classes} classes, with {network.name} "

@@ -2,7 +2,8 @@
 
 Each sub-folder holds `expert.safetensors` (network and recipe), and the embedding and the domain
 embedding of the training task, `embedding.safetensors` and `domain.safetensors`. It appears when
-all are whole. All embeddings of a zoo are of one probe, so that they can be compared.
+all are whole. All embeddings of a zoo are of one probe, so that they can be compared. The file
+`trivial.safetensors` is the zoo's common trivial embedding; later experts do not change it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save_file
 
-from t2v._run.files import adding_folder
+from t2v._run.files import adding_folder, replacing
+from t2v.distances import common_trivial
 from t2v.embedding import Embedding
 from t2v.errors import FileError, InputError
 from t2v.experts.expert import FORMAT, Expert
@@ -25,6 +29,7 @@ from t2v.probe import Probe, load_probe
 from t2v.task import Task
 
 EXPERT, EMBEDDING, DOMAIN = "expert.safetensors", "embedding.safetensors", "domain.safetensors"
+TRIVIAL = "trivial.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +193,8 @@ class Zoo:
     ) -> Entry:
         """Add an expert, whole or not at all; the zoo's folder is made if need be.
 
+        A zoo without a common trivial embedding gets one, see `freeze_trivial`.
+
         Args:
             name: name of the expert.
             expert: the expert.
@@ -208,7 +215,37 @@ class Zoo:
             raise
         self._checkpoint(name).unlink(missing_ok=True)
         self._entries = None
+        if len(self.entries) == 1 or not (self.folder / TRIVIAL).is_file():
+            self.freeze_trivial()
         return Entry(name, self.folder / name, embedding)
+
+    @property
+    def trivial(self) -> np.ndarray:
+        """The common trivial embedding `[F]`, for `t2v.distances.with_trivial` or `Nearest`.
+
+        Raises:
+            FileError: if the zoo has none, or the file cannot be read.
+        """
+        path = self.folder / TRIVIAL
+        try:
+            return load_file(path)["trivial"]
+        except (FileNotFoundError, SafetensorError, KeyError):
+            raise FileError(
+                f"{path}: no common trivial embedding; `t2v zoo freeze {self.folder}` makes it"
+            ) from None
+
+    def freeze_trivial(self) -> None:
+        """Write the common trivial embedding: the mean over all present experts' training tasks.
+
+        It stays as it is when experts are added or removed, so that no distance changes; to write
+        it again changes all distances that use it.
+
+        Raises:
+            InputError: if the zoo is empty.
+        """
+        trivial = common_trivial([entry.embedding for entry in self.entries])
+        with replacing(self.folder / TRIVIAL) as draft:
+            save_file({"trivial": trivial}, draft)
 
     def remove(self, name: str) -> None:
         """Remove an expert from the zoo and from disk.

@@ -1,15 +1,18 @@
 """A zoo on disk: what is put in comes out, and nothing is ever there by half."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from t2v.architectures import SYNTHETIC_WEIGHTS
+from t2v.distances import distance_matrix, with_trivial
 from t2v.embedding import domain2vec, task2vec
 from t2v.errors import FileError, InputError
 from t2v.experts import fine_tuning
 from t2v.experts.expert import Expert, generic_expert
-from t2v.experts.zoo_folder import Zoo, read_expert
+from t2v.experts.zoo_folder import TRIVIAL, Zoo, read_expert
 from t2v.probe import load_probe
 from tests.small import small_probe, small_task
 
@@ -38,7 +41,7 @@ def test_what_is_put_in_comes_out(tmp_path, task, probe, embedding):
     expert = zoo.train(task, probe, steps=3, seed=1)
     domain = domain2vec(task, probe, "second")
     zoo.add("blots", expert, embedding, domain)
-    assert names(tmp_path / "zoo") == ["blots"]
+    assert names(tmp_path / "zoo") == ["blots", TRIVIAL]
     for read in (zoo, Zoo(tmp_path / "zoo")):
         [entry] = read.entries
     np.testing.assert_array_equal(entry.domain().fisher, domain.fisher)
@@ -65,7 +68,7 @@ def test_what_fails_midway_leaves_nothing(tmp_path, probe, embedding, there):
     with pytest.raises(OSError, match="No space"):
         zoo.add("bad", Broken("bad", probe), embedding)
     assert names(tmp_path) == (["zoo"] if there else [])
-    assert not there or names(zoo.folder) == ["good"]
+    assert not there or names(zoo.folder) == ["good", TRIVIAL]
 
 
 def test_an_expert_without_domain_embedding_is_named(tmp_path, probe, embedding):
@@ -94,7 +97,7 @@ def test_killed_training_goes_on_from_its_checkpoint(tmp_path, task, probe, monk
     assert len(calls) == 4  # one more, not three
     assert expert.extractor.sha256 == whole.extractor.sha256
     zoo.add("blots", expert, task2vec(task, probe))
-    assert names(zoo.folder) == ["blots"] and [e.name for e in zoo.entries] == ["blots"]
+    assert names(zoo.folder) == ["blots", TRIVIAL] and [e.name for e in zoo.entries] == ["blots"]
 
 
 def test_training_that_is_refused_leaves_nothing(tmp_path, probe):
@@ -112,9 +115,42 @@ def test_remove(tmp_path, probe, embedding):
     (tmp_path / ".a.removed").mkdir()  # of a removal that was killed
     (tmp_path / ".a.removed" / "rest").touch()
     zoo.remove("a")
-    assert names(tmp_path) == ["b"]
+    assert names(tmp_path) == ["b", TRIVIAL]
     with pytest.raises(InputError, match="no expert 'a'; it has: b"):
         zoo.remove("a")
+
+
+def test_an_added_expert_changes_no_distance_between_the_others(tmp_path, probe, embedding):
+    """And a zoo made before there was a common trivial embedding gets one, or says how."""
+    zoo, rng = Zoo(tmp_path), np.random.default_rng(0)
+
+    def other(scale):  # another task, by whose scale a mean over all experts would move
+        fisher = scale * rng.gamma(1.0, embedding.fisher)
+        return replace(embedding, fisher=fisher, trivial=scale * embedding.trivial)
+
+    def distances():
+        return distance_matrix(
+            with_trivial([e.embedding for e in zoo.entries], zoo.trivial), kind="asymmetric"
+        )
+
+    first, second = embedding, other(2.0)
+    zoo.add("a", generic_expert(probe), first)
+    np.testing.assert_array_equal(zoo.trivial, first.trivial)
+    zoo.add("b", generic_expert(probe), second)
+    before = distances()
+    zoo.add("c", generic_expert(probe), other(50.0))
+    np.testing.assert_array_equal(distances()[:2, :2], before)
+    zoo.remove("c")
+    np.testing.assert_array_equal(distances(), before)
+    zoo.freeze_trivial()
+    np.testing.assert_allclose(zoo.trivial, (first.trivial + second.trivial) / 2, rtol=1e-14)
+    assert np.abs(distances() - before).max() > 1e-3
+
+    (tmp_path / TRIVIAL).unlink()
+    with pytest.raises(FileError, match="no common trivial embedding; `t2v zoo freeze"):
+        _ = zoo.trivial
+    zoo.add("c", generic_expert(probe), other(4.0))
+    np.testing.assert_allclose(zoo.trivial, 7 / 3 * embedding.trivial, rtol=1e-14)
 
 
 def test_state_dict_of_another_number_of_classes_becomes_an_expert(tmp_path, task, probe):
