@@ -28,6 +28,7 @@ from t2v.experts.fine_tuning import train_experts
 from t2v.experts.training import Schedule
 from t2v.libraries import expert_tasks as zoo
 from t2v.many_tasks import embed_tasks
+from t2v.meta_task import MetaTask
 from t2v.model2vec import Model2VecStrategy
 from t2v.probe import Probe
 from t2v.selection import (
@@ -48,6 +49,9 @@ STRATEGIES = (
     Nearest("symmetric"),
     Nearest("asymmetric"),
     Nearest("asymmetric", alpha="chosen"),
+    Nearest("symmetric", trivial="common"),
+    Nearest("asymmetric", trivial="common"),
+    Nearest("asymmetric", alpha="chosen", trivial="common"),
     Model2VecStrategy(),
 )
 COLUMNS = {
@@ -72,8 +76,8 @@ COLUMNS = {
 }
 
 
-def measure(seed: int, scale: str, probe: Probe) -> Iterator[dict[str, Any]]:
-    """The rows of one world: every strategy on both meta-tasks, with overlap and without.
+def meta_tasks_of(seed: int, scale: str, probe: Probe) -> Iterator[tuple[str, bool, MetaTask]]:
+    """Name, overlap and meta-task: both meta-tasks of one world, with overlap and without.
 
     Args:
         seed: seed of the world and of the experts' training.
@@ -95,12 +99,24 @@ def measure(seed: int, scale: str, probe: Probe) -> Iterator[dict[str, Any]]:
             matrix, tasks, training_tasks, embeddings, domains=domains, overlap=overlap
         )
         for name, meta in metas.items():
-            world = {"seed": seed, "meta_task": name, "overlap": overlap, "commit": tables.commit()}
-            world |= {"tasks": len(meta.tasks), "experts": len(meta.experts)}
-            best = best_errors(meta.errors, meta.eligible)
-            world["beaten"] = float((best < meta.generic).mean())
-            for row in selection_table(meta, [*STRATEGIES, BruteForce(meta.errors)], jobs=-1):
-                yield {key: (world | row)[key] for key in COLUMNS}
+            yield name, overlap, meta
+
+
+def measure(seed: int, scale: str, probe: Probe) -> Iterator[dict[str, Any]]:
+    """The rows of one world: every strategy on both meta-tasks, with overlap and without.
+
+    Args:
+        seed: seed of the world and of the experts' training.
+        scale: scale of the library.
+        probe: the generic network.
+    """
+    for name, overlap, meta in meta_tasks_of(seed, scale, probe):
+        world = {"seed": seed, "meta_task": name, "overlap": overlap, "commit": tables.commit()}
+        world |= {"tasks": len(meta.tasks), "experts": len(meta.experts)}
+        best = best_errors(meta.errors, meta.eligible)
+        world["beaten"] = float((best < meta.generic).mean())
+        for row in selection_table(meta, [*STRATEGIES, BruteForce(meta.errors)], jobs=-1):
+            yield {key: (world | row)[key] for key in COLUMNS}
 
 
 def report(frame: pd.DataFrame) -> str:

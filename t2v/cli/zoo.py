@@ -172,7 +172,8 @@ def recommend(
         raise InputError(f"--trivial {trivial}: own, or, if not by domain, common")
     chosen = STRATEGIES[strategy]
     if trivial == "common":
-        chosen = Nearest(chosen.kind, alpha=chosen.alpha, trivial=zoo.trivial)
+        name = f"{strategy}, common t₀"
+        chosen = Nearest(chosen.kind, alpha=chosen.alpha, trivial=zoo.trivial, name=name)
     sources = [entry.domain() if by_domain else entry.embedding for entry in zoo.entries]
     network = zoo.load_probe(probe, weights, image_size, device)
     progress = not as_json

@@ -153,7 +153,7 @@ class Zoo:
             InputError: if the name cannot be a folder's or is taken.
             FileError: if the folder that is to hold the zoo does not exist, or is not one.
         """
-        if not name or name[0] == "." or Path(name).name != name:
+        if not name or name[0] == "." or Path(name).name != name or name == TRIVIAL:
             raise InputError(f"expert {name!r}: its name becomes a folder's: give it a plain one")
         if not self.folder.exists():
             if not self.folder.absolute().parent.is_dir():

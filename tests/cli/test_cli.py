@@ -129,13 +129,13 @@ def zoo(folder):
 
 
 def test_zoo_is_filled_listed_and_emptied(t2v, zoo):
-    assert sorted(p.name for p in zoo.iterdir()) == ["motors", "pets"]
+    assert sorted(p.name for p in zoo.iterdir()) == ["motors", "pets", "trivial.safetensors"]
     listed = t2v("zoo", "list", "zoo").out
     assert "pets" in listed and "motors" in listed and "synthetic, 48 px" in listed
     t2v("zoo", "add", "zoo", zoo / "pets" / "expert.safetensors", "--task", "mine", "--name", "x")
-    assert sorted(p.name for p in zoo.iterdir()) == ["motors", "pets", "x"]
+    assert sorted(p.name for p in zoo.iterdir()) == ["motors", "pets", "trivial.safetensors", "x"]
     assert t2v("zoo", "remove", "zoo", "x").out == "zoo: x is gone\n"
-    assert sorted(p.name for p in zoo.iterdir()) == ["motors", "pets"]
+    assert sorted(p.name for p in zoo.iterdir()) == ["motors", "pets", "trivial.safetensors"]
 
 
 def test_recommend_as_table_json_and_report(t2v, zoo, folder):
@@ -171,6 +171,15 @@ def test_recommend_ranks_as_the_strategy_of_selection(t2v, zoo, folder, name):
     ranking = strategy.select(meta.query(0))
     assert [e["name"] for e in answer["experts"]] == [entries[m].name for m in ranking]
     assert answer["strategy"] == name and answer["halves"] == 4
+
+
+def test_recommend_by_the_zoos_common_trivial_embedding(t2v, zoo):
+    ask = ("recommend", "mine", "--zoo", "zoo", "--splits", 0, "--json", "--trivial", "common")
+    first = json.loads(t2v(*ask).out)
+    assert first["strategy"] == "asymmetric, common t₀"
+    assert t2v("zoo", "freeze", "zoo").out.endswith("is the mean over 2 experts\n")
+    again = json.loads(t2v(*ask).out)
+    assert again["experts"][0]["distance"] != first["experts"][0]["distance"]
 
 
 @pytest.mark.parametrize("command", [(), ("embed",), ("zoo",), ("zoo", "add"), ("recommend",)])
@@ -216,6 +225,7 @@ EMBED = ("--probe", "synthetic")
         (("recommend", "nowhere", "--zoo", "zoo"), "nowhere"),
         (("recommend", "mine", "--zoo", "zoo", "--strategy", "task-blind"), "need an error matrix"),
         (("recommend", "mine", "--zoo", "empty"), "the zoo is empty"),
+        (("recommend", "mine", "--zoo", "zoo", "--trivial", "probe"), "--trivial probe"),
         (("recommend", "mine", "--zoo", "zoo", "--report", "no/r.html"), "no/r.html"),
         (("recommend", "mine", "--zoo", "zoo", "--splits", 1), "two or more, or 0"),
     ],

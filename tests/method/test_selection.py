@@ -64,6 +64,8 @@ BLIND_TO_ROW = [
     Nearest("asymmetric"),
     Nearest("asymmetric", alpha="chosen"),
     Nearest("asymmetric", alpha=0.3, prior=0.0),
+    Nearest("asymmetric", trivial="common"),
+    Nearest("asymmetric", alpha="chosen", trivial="common", scale=0.3),
     Nearest("kl"),
     Nearest("jensen_shannon", layers=("second",)),
     NearestDomain(),
