@@ -56,6 +56,20 @@ def test_a_trivial_embedding_for_all_sees_it_as_the_formula_says(form, scale):
         assert offset(embedding) == pytest.approx(limit, abs=1e-8)
 
 
+def test_the_example_on_the_page_of_the_robust_embedding():
+    """`book/robust.md`: F = (1, 4) times 1, 10 and 0.1, and t₀ = (1, 1)."""
+    tasks = [FakeEmbedding(s * np.array([1.0, 4.0])) for s in (1, 10, 0.1)]
+    _, common = asymmetric_parts(with_trivial(tasks, np.ones(2)))
+    np.testing.assert_array_equal(common.round(3), [0.092, 0.142, 0.007])
+    np.testing.assert_allclose(asymmetric_parts(tasks)[1], 0, atol=CLOSE)
+
+
+def test_a_dead_share_of_filters_lowers_the_limit_of_the_prior_by_itself():
+    """`book/robust.md`: λ² → (1 - q) / mean w² where a share q of the filters has F = 0."""
+    fisher = {"a": torch.tensor([2.0, 0.0, 1.0, 5.0], dtype=torch.float64)}
+    assert closed_form(fisher, {"a": 0.04}, beta=1e-9).prior["a"] == pytest.approx(0.75 / 0.04)
+
+
 def test_with_one_for_all_it_is_added_once_on_both_sides():
     targets, sources = [drawn(s) for s in (0, 1)], [drawn(s, scale=4.0) for s in (2, 3, 4)]
     t0 = common_trivial(sources)
