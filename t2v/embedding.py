@@ -201,11 +201,11 @@ def task2vec(
         for layer, values in of_chunk.items():
             share = values.cpu().numpy() * (len(chunk) / len(train))
             per_layer[layer] = per_layer.get(layer, 0) + share
-    floor = None
+    of_probe: dict[str, float] | None = None
     if trivial == "probe":
         weights = {n: conv.weight.cpu() for n, conv in convolutions(probe.network).items()}
-        floor, spec["beta"] = probe_trivial(weights, beta)
-    return _embedding(task, train, probe, per_layer, spec, floor)
+        of_probe, spec["beta"] = probe_trivial(weights, beta)
+    return _embedding(task, train, probe, per_layer, spec, of_probe)
 
 
 def _robust(
