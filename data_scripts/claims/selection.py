@@ -28,7 +28,7 @@ from t2v.experts.fine_tuning import train_experts
 from t2v.experts.training import Schedule
 from t2v.libraries import expert_tasks as zoo
 from t2v.many_tasks import embed_tasks
-from t2v.model2vec import Model2VecStrategy
+from t2v.model2vec import AS_PRINTED, Model2VecStrategy
 from t2v.probe import Probe
 from t2v.selection import (
     BruteForce,
@@ -48,6 +48,7 @@ STRATEGIES = (
     Nearest("symmetric"),
     Nearest("asymmetric"),
     Nearest("asymmetric", alpha="chosen"),
+    AS_PRINTED,
     Model2VecStrategy(),
 )
 COLUMNS = {
