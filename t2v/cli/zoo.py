@@ -209,6 +209,12 @@ def recommend(
     if ranking is None:
         known = zoo.errors
         model = Model2Vec.fit(known.tasks, known.errors, sources, np.isfinite(known.errors))
+        unmeasured = [known.experts[m] for m in np.flatnonzero(np.isnan(known.errors).all(0))]
+        if unmeasured and not as_json:
+            say(
+                f"{', '.join(unmeasured)}: no errors are known, so only the training task counts; "
+                "`t2v zoo errors` measures them"
+            )
         ranking = Nearest(
             lambda targets, _: np.array([model.distance(t) for t in targets]), name=strategy
         )

@@ -210,6 +210,10 @@ def test_model2vec_learns_from_the_errors_that_the_zoo_keeps(t2v, zoo, folder, m
     assert [e["name"] for e in answer["experts"]] == ranking
     distances = [e["distance"] for e in answer["experts"]]
     assert distances == pytest.approx(sorted(model.distance(mine)), rel=1e-9)
+    # an expert that was added later has no errors yet
+    shutil.copytree(zoo / "motors", zoo / "newcomer")
+    assert "newcomer: no errors are known, so only the training task counts" in t2v(*ask).out
+    shutil.rmtree(zoo / "newcomer")
     (zoo / "errors.safetensors").unlink()
 
 

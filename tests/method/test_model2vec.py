@@ -166,10 +166,10 @@ def test_without_biases_it_ranks_as_asymmetric_task2vec(alpha, prior):
         np.testing.assert_allclose(model.distance(task), expected, atol=1e-4 if not prior else 1e-9)
 
 
+@pytest.mark.parametrize("strategy", [Model2VecStrategy(), model2vec.AS_PRINTED])
 @pytest.mark.parametrize("poison", ["nan", "random"])
-def test_the_row_of_the_target_plays_no_part(poison):
+def test_the_row_of_the_target_plays_no_part(poison, strategy):
     meta, _ = planted(tasks=8, experts=5, black_boxes=1)
-    strategy = Model2VecStrategy()
     for t in range(3):
         errors = meta.errors.copy()
         errors[t] = np.nan if poison == "nan" else np.random.default_rng(t).random(5)
