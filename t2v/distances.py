@@ -24,6 +24,7 @@ from t2v._numerics.pairwise import (
     symmetric_matrix,
     variance_matrix,
 )
+from t2v._numerics.taxonomy import Path, paths_of, taxonomic_matrix
 from t2v._numerics.trivial import common_trivial, form_of, with_trivial  # noqa: F401
 from t2v.errors import InputError
 
@@ -37,6 +38,7 @@ KINDS = (
     "symmetric",
     "asymmetric",
     "taxonomic",
+    "taxonomic_classes",
     "cosine",
     "normalized_cosine",
     "correlation",
@@ -105,30 +107,29 @@ def asymmetric(
     return float(distance_matrix([target], [source], kind="asymmetric", **options)[0, 0])
 
 
-def taxonomic(lineage_a: Sequence[str], lineage_b: Sequence[str]) -> int:
-    """Taxonomic distance of two tasks: levels from the tips to their deepest common ancestor.
+def taxonomic(a: Sequence[Any], b: Sequence[Any]) -> int:
+    """Taxonomic distance: levels from the tips to their deepest common ancestor.
 
-    With lineages of one depth this is the ultrametric distance in the tree (Sect. 3; the authors
-    count 0 for one order, 1 for one class, ...). Of two unequal lineages the deeper one counts, so
-    a task is one level away from its parent, and d = depth if not even the root is shared.
+    With paths of one depth this is the ultrametric distance in the tree (Sect. 3; the authors count
+    0 for one order, 1 for one class, ...). Of two unequal paths the deeper one counts, so a task is
+    one level away from its parent, and d = depth if not even the root is shared.
 
     Args:
-        lineage_a: names of one task's ancestors, root first.
-        lineage_b: names of the other task's ancestors, root first.
+        a: path of a task's place, names from the root; or several, one for each of its classes.
+        b: path or paths of the other task.
 
     Returns:
-        A whole number from 0 to the depth of the deeper lineage.
+        A whole number from 0 to the depth of the deeper path. Between several paths, the minimum
+        over all pairs: D_tax of Sect. 3.
 
     Examples:
-        >>> taxonomic(("life", "birds", "owls"), ("life", "birds", "ducks"))
+        >>> owls, ducks = ("life", "birds", "owls"), ("life", "birds", "ducks")
+        >>> taxonomic(owls, ducks)
         1
+        >>> taxonomic([owls, ("life", "insects", "ants")], [ducks, owls])
+        0
     """
-    common = 0
-    for x, y in zip(lineage_a, lineage_b, strict=False):
-        if x != y:
-            break
-        common += 1
-    return max(len(lineage_a), len(lineage_b)) - common
+    return int(taxonomic_matrix([paths_of(a)], [paths_of(b)])[0, 0])
 
 
 def distance_matrix(
@@ -145,8 +146,10 @@ def distance_matrix(
 ) -> Array:
     """Distances between all pairs of tasks.
 
-    Kinds: `symmetric`; `asymmetric` (rows are targets, columns are sources); `taxonomic`; and those
-    of the authors' code, with v = 1/F the variance that they attach to a filter:
+    Kinds: `symmetric`; `asymmetric` (rows are targets, columns are sources); `taxonomic`, between
+    the tasks' places; `taxonomic_classes`, the minimum over pairs of their classes (of tasks, not
+    embeddings; a task without `class_lineages` counts with its place); and those of the authors'
+    code, with v = 1/F the variance that they attach to a filter:
 
     - `cosine`: their name for `symmetric`;
     - `normalized_cosine`: cosine distance of v over the prior's variance, that is of trivial/F;
@@ -172,7 +175,7 @@ def distance_matrix(
         layers: names of the layers whose filters count; `None`: all.
         local_scaling: k; each distance is divided by the geometric mean of the two tasks' distances
             to their k-th nearest task (Zelnik-Manor & Perona 2004; against hubs: Schnitzer et al.
-            2012). Not for `asymmetric` and `taxonomic`.
+            2012). Not for `asymmetric` and the taxonomic kinds.
         jobs: number of threads; `None`: one per core.
 
     Returns:
@@ -189,12 +192,12 @@ def distance_matrix(
     """
     if kind not in KINDS:
         raise InputError(f"kind={kind!r} is not a distance; choose one of {', '.join(KINDS)}")
-    if local_scaling is not None and kind in ("asymmetric", "taxonomic"):
+    if local_scaling is not None and kind.startswith(("asymmetric", "taxonomic")):
         raise InputError(f"local_scaling is not defined for kind={kind!r}; leave it None")
     same = others is None
-    if kind == "taxonomic":
-        lineages = _lineages(embeddings)
-        return _taxonomic_matrix(lineages, lineages if same else _lineages(others))
+    if kind.startswith("taxonomic"):
+        places = _places(embeddings, kind)
+        return taxonomic_matrix(places, places if same else _places(others, kind))
     if kind == "asymmetric":
         distance, offset = asymmetric_parts(
             embeddings, others, prior=prior, trivial=trivial, layers=layers, jobs=jobs
@@ -415,24 +418,12 @@ def _quantity(embedding: Any) -> str:
     return estimator if estimator == "robust" or estimator.startswith("domain-") else "Fisher"
 
 
-def _lineages(embeddings: Any) -> list[tuple[str, ...]]:
-    lineages = [tuple(getattr(e, "lineage", e)) for e in embeddings]
-    for i, lineage in enumerate(lineages):
-        if not lineage:
-            raise InputError(f"task {_name(embeddings[i], i)} has no lineage: no place in a tree")
-    return lineages
-
-
-def _taxonomic_matrix(rows: list[tuple[str, ...]], columns: list[tuple[str, ...]]) -> Array:
-    depth_a = np.array([len(x) for x in rows])
-    depth_b = np.array([len(x) for x in columns])
-    common = np.zeros((len(rows), len(columns)))
-    for level in range(1, 1 + min(depth_a.max(), depth_b.max())):
-        prefixes: dict[tuple[str, ...], int] = {}
-        codes = [
-            np.array([prefixes.setdefault(x[:level], len(prefixes)) for x in lineages])
-            for lineages in (rows, columns)
-        ]
-        deep = (depth_a >= level)[:, None] & (depth_b >= level)
-        common += deep & (codes[0][:, None] == codes[1])
-    return np.maximum(depth_a[:, None], depth_b) - common
+def _places(tasks: Any, kind: str) -> list[list[Path]]:
+    """One path for each task, or one for each class of each task."""
+    places = []
+    for i, task in enumerate(tasks):
+        classes = getattr(task, "class_lineages", ()) if kind == "taxonomic_classes" else ()
+        places.append(paths_of(classes or getattr(task, "lineage", task)))
+        if not all(places[-1]):
+            raise InputError(f"task {_name(task, i)} has no lineage: no place in a tree")
+    return places

@@ -6,7 +6,18 @@ nearest: with $d_{ij} = d_{asym}(t_i, m_j)$, the loss is the cross entropy betwe
 softmax$(-20\,(e_i - \bar e_i)/\mathrm{std}(e_i))$ and softmax$(-γ d_i)$, minimised by Adam. An
 expert whose training task is unknown (a black box) is learnt from the errors alone, $F_j = 0$.
 
-Choices where the paper is silent:
+Adam's learning rate is 0.05 and its weight decay 5e-4. There are two schedules:
+
+- *printed*: `MOST_EPOCHS` epochs at that rate, the number at which the paper stops early; we add
+  neither a warm-up nor a rule that stops earlier.
+- *ours*: the rate of the first `WARM_UP` epochs is a tenth. The number of epochs is chosen by
+  3-fold cross-validation among the training tasks, with two one-sided paired t-tests on the errors
+  of the picks, standardised as in the soft labels: `WARM_UP` epochs if they are better than none
+  (5%), the best larger number if it is better than that (1%, because the best of several is
+  tested). Cross-validation ends after `MOST_EPOCHS`, or `PATIENCE` epochs after the best one.
+  Chapter 11 says how these constants were fixed.
+
+What the paper leaves open, and what both schedules take:
 
 - *Start.* All biases are 0, so MODEL2VEC starts as asymmetric Task2Vec. Tasks and experts have the
   distances' prior, $F + $ prior · trivial. A black box has the mean trivial embedding of the tasks,
@@ -17,13 +28,8 @@ Choices where the paper is silent:
   needs $m_j ≥ 0$. The bias stays additive, and 0 where nothing was learnt, unlike a bias inside an
   exponential or softplus.
 - *Temperature.* γ starts at the minimum of the loss at $b = 0$ and is learnt with the biases, as
-  log γ, which keeps it positive.
-- *Epochs.* The learning rate of the first `WARM_UP` epochs is a tenth of the later one. The number
-  of epochs is chosen by 3-fold cross-validation among the training tasks, with two one-sided paired
-  t-tests on the errors of the picks, standardised as in the soft labels: `WARM_UP` epochs if they
-  are better than none (5%), the best larger number if it is better than that (1%, because the best
-  of several is tested). Cross-validation ends after 81 epochs, the paper's number, or `PATIENCE`
-  epochs after the best one. Chapter 11 says how these constants were fixed.
+  log γ, which keeps it positive. It has no weight decay.
+- *Batches.* An epoch is one step on all tasks.
 """
 
 from __future__ import annotations
@@ -57,6 +63,7 @@ FOLDS = 3  # of the training tasks, to choose the number of epochs
 LEVEL = 0.05  # of the test that the first epochs are better than none
 LEVEL_OF_MORE = 0.01  # of the test that the best number is better still
 LEAST = 1e-3  # layer means
+SCHEDULES = ("ours", "printed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +79,7 @@ class Model2Vec:
         gamma: inverse temperature of the softmax over distances.
         epochs: number of epochs learnt.
         curve: mean standardised error of the picks for held-out training tasks after 0, 1, ...
-            epochs of cross-validation (0 is the mean expert's); empty if `epochs` was given.
+            epochs of cross-validation (0 is the mean expert's); empty where there was none.
     """
 
     models: Array
@@ -92,6 +99,7 @@ class Model2Vec:
         experts: Sequence[Any] | None = None,
         eligible: ArrayLike | None = None,
         *,
+        schedule: str = "ours",
         epochs: int | None = None,
         prior: float = DEFAULT_PRIOR,
         alpha: float = ALPHA,
@@ -104,12 +112,14 @@ class Model2Vec:
             experts: M embeddings of the experts' training tasks, `None` for a black box; default:
                 all are black boxes.
             eligible: bool `[R, M]`, the errors to learn from; default: all.
-            epochs: number of epochs; 0: no bias; default: chosen by cross-validation.
+            schedule: "ours" or "printed", see the module.
+            epochs: number of epochs; 0: no bias; default: that of the schedule.
             prior: multiple of the trivial embedding, see `distance_matrix`.
             alpha: weight of the distance to the trivial task, see `distance_matrix`.
 
         Raises:
-            InputError: if shapes do not fit, or fewer than two tasks have two eligible experts.
+            InputError: for another schedule, if shapes do not fit, or if fewer than two tasks have
+                two eligible experts.
 
         Examples:
             Two black boxes, each good at tasks of one kind:
@@ -122,6 +132,8 @@ class Model2Vec:
             >>> model.rank(embedding(1.0, 5.0))
             array([1, 0])
         """
+        if schedule not in SCHEDULES:
+            raise InputError(f"schedule={schedule!r}: one of {', '.join(SCHEDULES)}")
         errors = np.asarray(errors, dtype=np.float64)
         experts = [None] * errors.shape[-1] if experts is None else list(experts)
         mask = np.ones(errors.shape, bool) if eligible is None else np.asarray(eligible, bool)
@@ -144,10 +156,13 @@ class Model2Vec:
             errors[usable], mask[usable],
         )  # fmt: skip
         curve = np.zeros(0)
+        if epochs is None and schedule == "printed":
+            epochs = MOST_EPOCHS
         if epochs is None:
             picked = _cross_validate(problem)
             curve, epochs = picked.mean(1), _epochs(picked)
-        training = _Training(problem, np.ones(len(usable), bool))
+        warm_up = WARM_UP if schedule == "ours" else 0
+        training = _Training(problem, np.ones(len(usable), bool), warm_up)
         for _ in range(epochs):
             training.step()
         models, gamma = training.models, training.gamma
@@ -188,6 +203,10 @@ class Model2VecStrategy:
         return model.rank(query.target, query.eligible)
 
 
+AS_PRINTED = Model2VecStrategy("MODEL2VEC, as printed", {"schedule": "printed"})
+"""MODEL2VEC with the paper's number of epochs, untested."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Problem:
     tasks: Array  # [R, F]
@@ -224,7 +243,7 @@ class _Training:
         distance: float32 `[R, M]`, between all tasks and the experts as they are now.
     """
 
-    def __init__(self, problem: _Problem, use: NDArray[np.bool_]):
+    def __init__(self, problem: _Problem, use: NDArray[np.bool_], warm_up: int = WARM_UP):
         self._problem, self._use = problem, torch.tensor(use)
         self._tasks, self._start, self._trivial = (
             torch.tensor(x, dtype=torch.float32)
@@ -244,7 +263,7 @@ class _Training:
             [biases, {"params": [self._log_gamma]}], lr=LEARNING_RATE
         )
         self._schedule = torch.optim.lr_scheduler.ConstantLR(
-            self._optimiser, 0.1, total_iters=WARM_UP
+            self._optimiser, 0.1 if warm_up else 1.0, total_iters=warm_up
         )
 
     @property

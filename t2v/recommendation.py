@@ -119,7 +119,8 @@ def recommend(
         sources: M embeddings of the experts' training tasks, with the same probe.
         halves: pairs of embeddings, each pair from the two halves of the task's images; at least
             two pairs, or none (then the uncertainty is not estimated).
-        strategy: a `Nearest` by the symmetric or the asymmetric distance, or a `NearestDomain`.
+        strategy: a `Nearest` by the symmetric or the asymmetric distance or by a function, or a
+            `NearestDomain`.
 
     Raises:
         InputError: for another strategy, no sources, one pair of halves, or embeddings that cannot
@@ -167,16 +168,19 @@ def _distances(
     """Symmetric distances `[A, B]`, and those of the strategy."""
     if not isinstance(strategy, Nearest) or strategy.alpha == "chosen":
         raise InputError(
-            f"recommend: {strategy.name} needs the errors of the experts on other tasks, which a "
-            f"zoo does not hold; take one of {', '.join(STRATEGIES)}"
+            f"recommend: {strategy.name} needs the errors of the experts on other tasks; take one "
+            f"of {', '.join(STRATEGIES)}"
         )
-    if strategy.kind not in ("symmetric", "asymmetric"):
+    if strategy.kind not in ("symmetric", "asymmetric") and not callable(strategy.kind):
         raise InputError(
             f"recommend: {strategy.name} has no symmetric distance to report; take one of "
             f"{', '.join(STRATEGIES)}"
         )
     symmetric, offset = strategy.parts(targets, sources)
-    return symmetric, combined(symmetric, offset, strategy.alpha)
+    distance = combined(symmetric, offset, strategy.alpha)
+    if callable(strategy.kind):
+        symmetric = distance_matrix(targets, sources, prior=strategy.prior)
+    return symmetric, distance
 
 
 def _plain(value: float) -> float | None:

@@ -38,6 +38,7 @@ class Task:
         lineage: path in a taxonomy, root first; empty where there is none.
         group: family of tasks that this one belongs to, e.g. a taxonomic class.
         test: bool `[N]`, True for images held out from training; None if nothing is held out.
+        class_lineages: K paths in the taxonomy, one for each class; empty where they are unknown.
 
     Raises:
         InputError: naming the task, if shapes, types or label values do not fit together.
@@ -59,11 +60,16 @@ class Task:
     lineage: Sequence[str] = ()
     group: str = ""
     test: Tensor | None = None
+    class_lineages: Sequence[Sequence[str]] = ()
 
     def __post_init__(self) -> None:
         labels = torch.as_tensor(self.labels)
         object.__setattr__(self, "classes", tuple(self.classes))
         object.__setattr__(self, "lineage", tuple(self.lineage))
+        object.__setattr__(self, "class_lineages", tuple(map(tuple, self.class_lineages)))
+        if self.class_lineages and len(self.class_lineages) != self.num_classes:
+            paths = f"{self.num_classes} classes and {len(self.class_lineages)} paths"
+            self._refuse("one lineage per class", paths)
         count = len(self.images)
         if isinstance(self.images, Tensor) and (
             self.images.dtype != torch.uint8 or self.images.dim() != 4 or self.images.shape[1] != 3
@@ -108,7 +114,10 @@ class Task:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hex digest (sha256) of all contents of the task; equal for equal contents."""
+        """Hex digest (sha256) of the task's contents; equal for equal contents.
+
+        Without `class_lineages`: no result that is kept under the fingerprint depends on them.
+        """
         digest = hashlib.sha256(repr((self.name, self.classes, self.lineage, self.group)).encode())
         digest.update(self.labels.numpy().tobytes())
         digest.update(b"" if self.test is None else self.test.numpy().tobytes())

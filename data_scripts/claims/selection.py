@@ -29,7 +29,7 @@ from t2v.experts.training import Schedule
 from t2v.libraries import expert_tasks as zoo
 from t2v.many_tasks import embed_tasks
 from t2v.meta_task import MetaTask
-from t2v.model2vec import Model2VecStrategy
+from t2v.model2vec import AS_PRINTED, Model2VecStrategy
 from t2v.probe import Probe
 from t2v.selection import (
     BruteForce,
@@ -52,6 +52,7 @@ STRATEGIES = (
     Nearest("symmetric", trivial="common"),
     Nearest("asymmetric", trivial="common"),
     Nearest("asymmetric", alpha="chosen", trivial="common"),
+    AS_PRINTED,
     Model2VecStrategy(),
 )
 COLUMNS = {

@@ -54,6 +54,7 @@ def page(recommendation: Recommendation, *, top: int, facts: str) -> str:
         shown=shown,
         facts=facts,
         asymmetric=strategy.kind == "asymmetric",
+        learnt=callable(strategy.kind),
         alpha=strategy.alpha,
         by_domain=isinstance(strategy, NearestDomain),
         verdict=verdict(recommendation),

@@ -1,4 +1,4 @@
-"""The commands of a zoo of experts: `t2v zoo add|list|remove` and `t2v recommend`."""
+"""The commands of a zoo of experts: `t2v zoo add|list|remove|errors` and `t2v recommend`."""
 
 from __future__ import annotations
 
@@ -122,11 +122,57 @@ def freeze(folder: Folder) -> None:
     say(f"{folder}: the common trivial embedding is the mean over {len(zoo.entries)} experts")
 
 
+@app.command()
+def errors(
+    folder: Folder,
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGES...", help="Labelled images of a task each, two or more."),
+    ],
+    weights: Weights = None,
+    device: Device = "auto",
+    max_images: MaxImages = 1000,
+    jobs: Annotated[
+        int | None, typer.Option(help="Number of processes; default: one per core.", min=1)
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Measure all experts on other tasks, a quarter of their images held out; for model2vec.
+
+    What is computed is kept in T2V_CACHE (default: .cache/t2v), so that a run that was killed
+    continues, and tasks can be added by naming all of them again.
+    """
+    from t2v.experts.zoo_errors import measure_errors
+    from t2v.experts.zoo_folder import Zoo
+
+    if len(images) < 2:
+        raise InputError(f"{images[0]}: nothing can be learnt from one task; give two or more")
+    zoo = Zoo(folder)
+    if not zoo.entries:
+        raise InputError(f"{folder}: the zoo is empty; `t2v zoo add` adds experts to it")
+    probe = zoo.load_probe(weights=weights, device=device)
+    found = measure_errors(
+        [read_task(path, probe, progress=True) for path in images],
+        {entry.name: entry.expert(device) for entry in zoo.entries},
+        probe,
+        seed=seed,
+        max_images=max_images,
+        jobs=jobs,
+        progress=True,
+    )
+    zoo.keep_errors(found)
+    say(f"{folder}: the errors of {len(found.experts)} experts on {len(found.tasks)} tasks")
+
+
 def recommend(
     images: Images,
     zoo_folder: Annotated[Path, typer.Option("--zoo", help="Folder of the zoo.")],
     strategy: Annotated[
-        str, typer.Option(help="Rank by symmetric, asymmetric or domain distance.")
+        str,
+        typer.Option(
+            help="Rank by symmetric, asymmetric or domain distance, or by model2vec, which "
+            "learns from `t2v zoo errors`."
+        ),
     ] = "asymmetric",
     trivial: Annotated[
         str, typer.Option(help="Trivial embedding: own (of each task) or common (of the zoo).")
@@ -148,33 +194,50 @@ def recommend(
     seed: Seed = 0,
 ) -> None:
     """Rank the experts of a zoo for your images, and say how certain the ranking is."""
+    import numpy as np
+
     from t2v.cli.plain_words import verdict
     from t2v.cli.report import check_place, write_report
     from t2v.embedding import domain2vec, task2vec
     from t2v.experts.zoo_folder import Zoo
     from t2v.many_tasks import embed_halves
+    from t2v.model2vec import Model2Vec
     from t2v.recommendation import STRATEGIES
     from t2v.recommendation import recommend as rank
     from t2v.selection import Nearest
 
     if report is not None:
         check_place(report)
-    if strategy not in STRATEGIES:
+    if strategy not in (*STRATEGIES, "model2vec"):
         raise InputError(
-            f"--strategy {strategy} is not one of {', '.join(STRATEGIES)}; those that learn from "
-            "the errors of the experts on other tasks need an error matrix, see t2v.selection"
+            f"--strategy {strategy} is not one of {', '.join(STRATEGIES)}, model2vec; others that "
+            "learn from the errors of the experts need an error matrix, see t2v.selection"
         )
     zoo = Zoo(zoo_folder)
     if not zoo.entries:
         raise InputError(f"{zoo_folder}: the zoo is empty; `t2v zoo add` adds experts to it")
     by_domain = strategy == "domain"
-    if trivial not in ("own", "common") or (by_domain and trivial == "common"):
-        raise InputError(f"--trivial {trivial}: own, or, if not by domain, common")
-    chosen = STRATEGIES[strategy]
-    if trivial == "common":
-        name = f"{strategy}, common t₀"
-        chosen = Nearest(chosen.kind, alpha=chosen.alpha, trivial=zoo.trivial, name=name)
+    if trivial not in ("own", "common"):
+        raise InputError(f"--trivial {trivial}: choose own or common")
+    if trivial == "common" and strategy not in ("symmetric", "asymmetric"):
+        raise InputError(f"--trivial common goes with symmetric or asymmetric, not {strategy}")
     sources = [entry.domain() if by_domain else entry.embedding for entry in zoo.entries]
+    ranking = STRATEGIES.get(strategy)
+    if ranking is not None and trivial == "common":
+        name = f"{strategy}, common t₀"
+        ranking = Nearest(ranking.kind, alpha=ranking.alpha, trivial=zoo.trivial, name=name)
+    if ranking is None:
+        known = zoo.errors
+        model = Model2Vec.fit(known.tasks, known.errors, sources, np.isfinite(known.errors))
+        unmeasured = [known.experts[m] for m in np.flatnonzero(np.isnan(known.errors).all(0))]
+        if unmeasured and not as_json:
+            say(
+                f"{', '.join(unmeasured)}: no errors are known, so only the training task counts; "
+                "`t2v zoo errors` measures them"
+            )
+        ranking = Nearest(
+            lambda targets, _: np.array([model.distance(t) for t in targets]), name=strategy
+        )
     network = zoo.load_probe(probe, weights, image_size, device)
     progress = not as_json
     task = read_task(images, network, max_images=max_images, seed=seed, progress=progress)
@@ -185,7 +248,7 @@ def recommend(
         return task2vec(part, network, seed=seed, progress=progress)
 
     halves = embed_halves(task, splits, embed, seed)
-    found = rank(embed(task, seed), sources, halves, strategy=chosen)
+    found = rank(embed(task, seed), sources, halves, strategy=ranking)
     if report is not None:
         facts = (
             f"Embedded: {len(task)} images in {task.num_classes} classes, with {network.name} "

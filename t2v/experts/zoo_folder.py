@@ -2,8 +2,9 @@
 
 Each sub-folder holds `expert.safetensors` (network and recipe), and the embedding and the domain
 embedding of the training task, `embedding.safetensors` and `domain.safetensors`. It appears when
-all are whole. All embeddings of a zoo are of one probe, so that they can be compared. The file
-`trivial.safetensors` is the zoo's common trivial embedding; later experts do not change it.
+all are whole. All embeddings of a zoo are of one probe, so that they can be compared. Beside the
+sub-folders, `trivial.safetensors` holds the zoo's common trivial embedding, which later experts do
+not change, and `errors.safetensors` the experts' errors on other tasks, if they were measured.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from t2v.errors import FileError, InputError
 from t2v.experts.expert import FORMAT, Expert
 from t2v.experts.fine_tuning import fine_tune
 from t2v.experts.training import Schedule
+from t2v.experts.zoo_errors import ZooErrors
 from t2v.probe import Probe, load_probe
 from t2v.task import Task
 
 EXPERT, EMBEDDING, DOMAIN = "expert.safetensors", "embedding.safetensors", "domain.safetensors"
-TRIVIAL = "trivial.safetensors"
+TRIVIAL, ERRORS = "trivial.safetensors", "errors.safetensors"
+SAME_PROBE = ("probe", "weights_sha256", "image_size")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +49,9 @@ class Entry:
     folder: Path
     embedding: Embedding
 
-    def expert(self) -> Expert:
-        """The expert itself, read from disk."""
-        return Expert.load(self.folder / EXPERT)
+    def expert(self, device: str = "auto") -> Expert:
+        """The expert itself, read from disk, on a device."""
+        return Expert.load(self.folder / EXPERT, device=device)
 
     def domain(self) -> Embedding:
         """The domain embedding of its training task, read from disk.
@@ -100,6 +103,28 @@ class Zoo:
                 if not (folder / name).is_file():
                     raise FileError(f"{folder}: not an expert of a zoo, it has no {name}")
         return [Entry(p.name, p, Embedding.load(p / EMBEDDING)) for p in folders]
+
+    @property
+    def errors(self) -> ZooErrors:
+        """Errors of the experts on other tasks, in the order of `entries`.
+
+        Raises:
+            FileError: if they have not been measured, or their file is damaged.
+            InputError: if their tasks are embedded with another probe than the experts' tasks.
+        """
+        path = self.folder / ERRORS
+        again = f"`t2v zoo errors {self.folder} IMAGES IMAGES...` measures them"
+        if not path.is_file():
+            raise FileError(f"{self.folder}: the errors of its experts are not known; {again}")
+        errors, entries = ZooErrors.load(path), self.entries
+        for key in SAME_PROBE if entries else ():
+            if errors.tasks[0].spec[key] != entries[0].embedding.spec[key]:
+                raise InputError(f"{path}: made with another {key} than the zoo's; {again}")
+        return errors.of([entry.name for entry in entries])
+
+    def keep_errors(self, errors: ZooErrors) -> None:
+        """Write the errors of the experts on other tasks, in place of those known before."""
+        errors.save(self.folder / ERRORS)
 
     def load_probe(
         self,
@@ -248,15 +273,19 @@ class Zoo:
             save_file({"trivial": trivial}, draft)
 
     def remove(self, name: str) -> None:
-        """Remove an expert from the zoo and from disk.
+        """Remove an expert from the zoo and from disk, and its errors on other tasks.
 
         Raises:
             InputError: if the zoo has none of this name.
+            FileError: if the file of the errors is damaged.
         """
         known = {entry.name: entry for entry in self.entries}
         if name not in known:
             names = ", ".join(known) or "none"
             raise InputError(f"{self.folder}: has no expert {name!r}; it has: {names}")
+        if (self.folder / ERRORS).is_file():  # else an expert added under this name had them
+            errors = ZooErrors.load(self.folder / ERRORS)
+            self.keep_errors(errors.of([other for other in errors.experts if other != name]))
         gone = self.folder / f".{name}.removed"
         shutil.rmtree(gone, ignore_errors=True)  # of a removal that was killed
         os.rename(known[name].folder, gone)  # at once, so that no half of it is ever read

@@ -139,6 +139,7 @@ def _union(name: str, parts: list[Task]) -> Task:
         [c for part in parts for c in part.classes],
         parts[0].lineage[:2],
         parts[0].group,
+        class_lineages=[path for part in parts for path in part.class_lineages],
     )
 
 

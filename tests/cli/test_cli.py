@@ -5,6 +5,7 @@ seconds that loading torch takes.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -16,8 +17,11 @@ from t2v import Embedding, Task, __version__, domain2vec, images, load_probe
 from t2v._run import parallel as work
 from t2v.cli import app as cli
 from t2v.embedding import task2vec
+from t2v.experts.error_matrix import error_matrix
+from t2v.experts.zoo_errors import hold_out
 from t2v.experts.zoo_folder import Zoo
 from t2v.meta_task import MetaTask
+from t2v.model2vec import Model2Vec
 from t2v.selection import Nearest, NearestDomain
 
 
@@ -182,6 +186,46 @@ def test_recommend_by_the_zoos_common_trivial_embedding(t2v, zoo):
     assert again["experts"][0]["distance"] != first["experts"][0]["distance"]
 
 
+def test_model2vec_learns_from_the_errors_that_the_zoo_keeps(t2v, zoo, folder, monkeypatch):
+    monkeypatch.setenv("T2V_CACHE", str(folder / "cache"))
+    ask = ("recommend", "mine", "--zoo", "zoo", "--splits", 0, "--device", "cpu")
+    ask += ("--strategy", "model2vec")
+    missing = t2v(*ask)
+    assert missing.code == 2 and "`t2v zoo errors zoo IMAGES IMAGES...`" in missing.err
+    assert missing.err.count("\n") == 1
+    # two tasks that are no expert's own, and one that is
+    for name in ("early", "late"):
+        shutil.copytree(folder / "cars", folder / name)
+    measure = ("zoo", "errors", "zoo", "early", "late", "pets", "--jobs", 1, "--device", "cpu")
+    assert t2v(*measure).out == "zoo: the errors of 2 experts on 3 tasks\n"
+    answer = json.loads(t2v(*ask, "--json", "--report", "learnt.html").out)
+    assert answer["strategy"] == "model2vec"
+    assert "have moved each expert" in (folder / "learnt.html").read_text()
+    # the oracle: the module's own parts, put together by hand
+    errors = Zoo(zoo).errors
+    entries = Zoo(zoo).entries
+    assert errors.experts == ("motors", "pets") and np.isnan(errors.errors[2, 1])
+    probe = load_probe("synthetic", device="cpu")
+    early = hold_out(Task.from_folder(folder / "early", size=probe.image_size))
+    known = task2vec(early, probe)
+    np.testing.assert_array_equal(errors.tasks[0].fisher, known.fisher)
+    matrix = error_matrix([early], [entry.expert("cpu") for entry in entries], jobs=1)
+    np.testing.assert_array_equal(errors.errors[0], matrix.errors[0])
+    model = Model2Vec.fit(
+        errors.tasks, errors.errors, [e.embedding for e in entries], np.isfinite(errors.errors)
+    )
+    mine = task2vec(Task.from_folder(folder / "mine", size=probe.image_size), probe)
+    ranking = [entries[m].name for m in model.rank(mine)]
+    assert [e["name"] for e in answer["experts"]] == ranking
+    distances = [e["distance"] for e in answer["experts"]]
+    assert distances == pytest.approx(sorted(model.distance(mine)), rel=1e-9)
+    # an expert that was added later has no errors yet
+    shutil.copytree(zoo / "motors", zoo / "newcomer")
+    assert "newcomer: no errors are known, so only the training task counts" in t2v(*ask).out
+    shutil.rmtree(zoo / "newcomer")
+    (zoo / "errors.safetensors").unlink()
+
+
 @pytest.mark.parametrize("command", [(), ("embed",), ("zoo",), ("zoo", "add"), ("recommend",)])
 def test_help_is_short_and_long(t2v, command):
     short, long = t2v(*command, "-h"), t2v(*command, "--help")
@@ -221,6 +265,9 @@ EMBED = ("--probe", "synthetic")
         (("zoo", "add", "zoo", "pets.safetensors", "--name", "x"), "--task"),
         (("zoo", "add", "new", "pets.safetensors", "--task", "mine", *EMBED), "pets.safetensors"),
         (("zoo", "remove", "zoo", "lions"), "no expert 'lions'"),
+        (("zoo", "errors", "zoo", "mine"), "two or more"),
+        (("zoo", "errors", "nowhere", "mine", "cars"), "no such zoo"),
+        (("zoo", "errors", "zoo", "mine", "mine", "--device", "cpu"), "a name of its own"),
         (("recommend", "mine", "--zoo", "nowhere"), "no such zoo"),
         (("recommend", "nowhere", "--zoo", "zoo"), "nowhere"),
         (("recommend", "mine", "--zoo", "zoo", "--strategy", "task-blind"), "need an error matrix"),

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from t2v._run import tensors
 from t2v.architectures import SYNTHETIC_WEIGHTS
 from t2v.distances import distance_matrix, with_trivial
 from t2v.embedding import domain2vec, task2vec
 from t2v.errors import FileError, InputError
 from t2v.experts import fine_tuning
 from t2v.experts.expert import Expert, generic_expert
+from t2v.experts.zoo_errors import ZooErrors, hold_out
 from t2v.experts.zoo_folder import TRIVIAL, Zoo, read_expert
 from t2v.probe import load_probe
 from tests.small import small_probe, small_task
@@ -189,3 +191,80 @@ def test_zoos_and_probes_that_do_not_go_together(tmp_path, probe, embedding):
     (tmp_path / "zoo" / "pictures").mkdir()
     with pytest.raises(FileError, match="pictures: not an expert"):
         Zoo(tmp_path / "zoo").entries  # noqa: B018
+
+
+def some_errors(embedding, count=3, experts=("a", "b")):
+    rng = np.random.default_rng(0)
+    errors = rng.random((count, len(experts)))
+    errors[0, 0] = np.nan
+    tasks = [replace(embedding, fisher=embedding.fisher * k, name=str(k)) for k in range(count)]
+    return ZooErrors(tuple(tasks), experts, errors)
+
+
+@pytest.fixture
+def zoo_of_two(tmp_path, probe, embedding):
+    zoo = Zoo(tmp_path / "zoo")
+    for name in ("a", "b"):
+        zoo.add(name, generic_expert(probe), embedding)
+    return zoo
+
+
+def test_errors_come_out_as_they_were_kept_in_the_order_of_the_experts(zoo_of_two, embedding):
+    kept = some_errors(embedding, experts=("b", "gone"))
+    zoo_of_two.keep_errors(kept)
+    errors = Zoo(zoo_of_two.folder).errors
+    assert errors.experts == ("a", "b") and np.isnan(errors.errors[:, 0]).all()
+    np.testing.assert_array_equal(errors.errors[:, 1], kept.errors[:, 0])
+    for one, other in zip(errors.tasks, kept.tasks, strict=True):
+        np.testing.assert_array_equal(one.fisher, other.fisher)
+        np.testing.assert_array_equal(one.trivial, other.trivial)
+        for key in ("name", "lineage", "group", "layers", "spec"):
+            assert getattr(one, key) == getattr(other, key)
+
+
+def test_an_expert_that_is_removed_takes_its_errors_along(zoo_of_two, probe, embedding):
+    zoo_of_two.keep_errors(some_errors(embedding))
+    zoo_of_two.remove("b")
+    zoo_of_two.add("b", generic_expert(probe), embedding)
+    errors = zoo_of_two.errors.errors
+    assert np.isnan(errors[:, 1]).all() and np.isfinite(errors[1:, 0]).all()
+
+
+def test_damaged_errors_are_refused_and_a_failed_write_keeps_the_old_ones(
+    zoo_of_two, embedding, monkeypatch
+):
+    path = zoo_of_two.folder / "errors.safetensors"
+    with pytest.raises(FileError, match="not known; `t2v zoo errors"):
+        _ = zoo_of_two.errors
+    zoo_of_two.keep_errors(some_errors(embedding))
+    whole = path.read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(tensors, "save_file", full_disk)
+        zoo_of_two.keep_errors(some_errors(embedding, 2))
+    assert path.read_bytes() == whole and names(zoo_of_two.folder) == ["a", "b", path.name]
+    flipped = bytearray(whole)
+    flipped[-5] ^= 1
+    for content, message in (
+        (whole[:-3], "not a readable"),
+        (bytes(flipped), "not the errors that were saved"),
+        (whole.replace(b"of a zoo 1", b"of a zoo 9"), "but not a t2v errors of a zoo"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(FileError, match=message):
+            _ = zoo_of_two.errors
+    other = replace(embedding, spec=embedding.spec | {"weights_sha256": "another"})
+    zoo_of_two.keep_errors(some_errors(other))
+    with pytest.raises(InputError, match="made with another weights_sha256"):
+        _ = zoo_of_two.errors
+
+
+def full_disk(*arguments):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_quarter_of_each_class_is_held_out(task):
+    rare = replace(task, labels=torch.tensor([0] * 20 + [1] * 2 + [2] * 2), test=None)
+    split = hold_out(rare, seed=1)
+    assert torch.bincount(split.held_out.labels).tolist() == [5, 1, 1]
+    assert torch.equal(split.test, hold_out(rare, seed=1).test)
+    assert not torch.equal(split.test, hold_out(rare, seed=2).test)

@@ -37,6 +37,7 @@ def test_halves_share_a_class_of_creatures_but_no_species(training_tasks):
     phylogeny = load_library("phylogeny", "smoke", 3)
     species = {name for task in phylogeny if task.group == "birds" for name in task.classes}
     assert set(one.classes) | set(other.classes) == species
+    assert [path[-1] for path in one.class_lineages] == list(one.classes)
 
 
 def test_the_same_seed_gives_the_same_tasks(training_tasks):

@@ -14,7 +14,7 @@ from PIL import Image
 
 from t2v.errors import FileError, InputError
 from t2v.libraries import PHOTOGRAPHS, load_library
-from t2v.libraries.photographs.load import nest
+from t2v.libraries.photographs.load import class_lineages, nest
 from t2v.libraries.photographs.plans import LIMITS, facts, held_out
 
 COUNTS = {"cub": 6, "tiny_imagenet": 12, "living_things": 8, "clothing": 12}
@@ -102,6 +102,10 @@ def test_tasks_are_well_formed(laptop, data, name):
         assert counts.min() > 0
         paths = [row["path"] for row in paths_of(task, data)]
         assert len(set(paths)) == len(paths)
+        if name in ("cub", "living_things"):
+            below = [path[: len(task.lineage)] for path in task.class_lineages]
+            assert below == [task.lineage] * task.num_classes
+            assert [path[-1] for path in task.class_lineages] == list(task.classes)
         assert task.test.tolist() == [held_out(path) for path in paths]
 
 
@@ -280,3 +284,10 @@ def test_photographs_on_disk():
     library = load_library("real", "smoke", data=Path(__file__).parents[2] / "data")
     assert all(t.images.float().std() > 20 for t in library), "flat images are no photographs"
     assert not any(p["skipped"] for p in library.provenance.values())
+
+
+def test_class_lineages_are_known_for_all_classes_or_for_none():
+    paths = [("life", "crane"), ("life", "owl"), ("things", "crane")]
+    assert class_lineages(["owl, bird of Minerva"], paths) == (("life", "owl"),)
+    assert class_lineages(["owl", "not owl"], paths) == ()
+    assert class_lineages(["owl", "crane"], paths) == ()  # which of the two?

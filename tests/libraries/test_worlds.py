@@ -205,6 +205,8 @@ def test_tasks_are_well_formed(phylogeny, aviary):
         assert task.images.shape[1:] == (3, 48, 48)
         assert task.lineage[:2] == ("life", task.group)
         assert len(set(task.classes)) == task.num_classes >= 2
+        for name, path in zip(task.classes, task.class_lineages, strict=True):
+            assert path[: len(task.lineage)] == task.lineage and path[-1] == name
         for part, least in ((task.train, 5), (task.held_out, 2)):
             count = np.bincount(part.labels, minlength=task.num_classes)
             assert count.min() >= least and count.max() <= 3 * count.min() + 3

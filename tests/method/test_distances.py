@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.spatial.distance as oracle
@@ -187,7 +189,7 @@ def test_a_task_is_at_distance_0_from_itself_and_its_multiples(a, factor):
 @given(positive((2, 30)), st.integers(-200, 200), st.randoms(use_true_random=False))
 @pytest.mark.parametrize("kind", distances.KINDS)
 def test_a_common_scale_and_the_order_of_filters_change_nothing(kind, pair, exponent, random):
-    if kind == "taxonomic":
+    if kind.startswith("taxonomic"):
         return
     order = list(range(30))
     random.shuffle(order)
@@ -298,6 +300,37 @@ def test_taxonomic_matrix_is_the_pairwise_one_and_a_metric(lineages):
     assert np.all(d[:, None, :] <= d[:, :, None] + d[None])
 
 
+PATHS = st.lists(st.sampled_from("ab"), min_size=1, max_size=5).map(tuple)
+TASKS = st.lists(st.lists(PATHS, min_size=1, max_size=4), min_size=1, max_size=5)
+
+
+@given(TASKS, TASKS)
+def test_the_distance_of_label_sets_is_the_least_over_all_pairs(rows, columns):
+    """D_tax by brute force: each pair of labels, each level of their paths."""
+
+    def levels(a, b):
+        shared = max(n for n in range(min(len(a), len(b)) + 1) if a[:n] == b[:n])
+        return max(len(a), len(b)) - shared
+
+    expected = [[min(levels(i, j) for i in a for j in b) for b in columns] for a in rows]
+    assert [[taxonomic(a, b) for b in columns] for a in rows] == expected
+    tasks, others = (
+        [SimpleNamespace(class_lineages=paths, lineage=("elsewhere",)) for paths in side]
+        for side in (rows, columns)
+    )
+    assert distance_matrix(tasks, others, "taxonomic_classes").tolist() == expected
+    same = distance_matrix(tasks, kind="taxonomic_classes")
+    assert not same.diagonal().any() and (same == same.T).all()
+    assert not distance_matrix(tasks, others, "taxonomic").any()  # places, whatever the classes
+
+
+def test_a_task_without_class_lineages_counts_with_its_place():
+    birds = SimpleNamespace(lineage=("life", "aves"), class_lineages=[("life", "aves", "owls")])
+    owls = embedded([1, 2], lineage=("life", "aves", "owls"))
+    assert distance_matrix([birds], [owls], "taxonomic_classes").tolist() == [[0]]
+    assert distance_matrix([birds], [owls], "taxonomic").tolist() == [[1]]
+
+
 def test_lineages_are_read_from_embeddings():
     tasks = [embedded([1, 2], lineage=("life", x)) for x in ("aves", "insecta")]
     assert distance_matrix(tasks[:1], tasks, "taxonomic").tolist() == [[0, 1]]
@@ -336,6 +369,7 @@ def test_1460_embeddings_take_memory_in_proportion():
         (lambda f: distance_matrix(f[[0, 0, 1]], local_scaling=1), ["row 0", "distance 0"]),
         (lambda f: distance_matrix(f, kind="asymmetric", local_scaling=1), ["local_scaling"]),
         (lambda f: distance_matrix([embedded(f[0])], kind="taxonomic"), ["task", "lineage"]),
+        (lambda f: distance_matrix([embedded(f[0])], kind="taxonomic_classes"), ["no lineage"]),
     ],
 )
 def test_bad_input_is_named(fisher, call, words):

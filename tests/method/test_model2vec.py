@@ -16,6 +16,7 @@ from t2v.evaluation import relative_increases
 from t2v.model2vec import Model2Vec, Model2VecStrategy
 from t2v.selection import MetaTask, Nearest, TaskBlind, leave_one_out
 from tests.fakes import FakeEmbedding
+from tests.oracles import model2vec_by_autograd
 
 FILTERS = 60
 
@@ -165,10 +166,10 @@ def test_without_biases_it_ranks_as_asymmetric_task2vec(alpha, prior):
         np.testing.assert_allclose(model.distance(task), expected, atol=1e-4 if not prior else 1e-9)
 
 
+@pytest.mark.parametrize("strategy", [Model2VecStrategy(), model2vec.AS_PRINTED])
 @pytest.mark.parametrize("poison", ["nan", "random"])
-def test_the_row_of_the_target_plays_no_part(poison):
+def test_the_row_of_the_target_plays_no_part(poison, strategy):
     meta, _ = planted(tasks=8, experts=5, black_boxes=1)
-    strategy = Model2VecStrategy()
     for t in range(3):
         errors = meta.errors.copy()
         errors[t] = np.nan if poison == "nan" else np.random.default_rng(t).random(5)
@@ -268,3 +269,44 @@ def test_shapes_that_do_not_fit_are_refused():
         Model2Vec.fit(meta.tasks, meta.errors.T, meta.experts)
     with pytest.raises(InputError, match="two eligible experts"):
         Model2Vec.fit(meta.tasks, meta.errors, meta.experts, np.eye(4, 3, dtype=bool))
+
+
+@pytest.mark.parametrize(("prior", "alpha"), [(0.3, 0.15), (0.0, 0.6)])
+def test_as_printed_it_is_the_plain_version_of_the_equations(prior, alpha):
+    meta, _ = planted(tasks=9, experts=5)
+    options = {"prior": prior, "alpha": alpha}
+
+    def distances(model):
+        return np.array([model.distance(task) for task in meta.tasks])
+
+    start = distances(fitted(meta, epochs=0, **options))
+    # float32 against float64: 1e-6 of what was learnt after 10 epochs, where a learning rate off by
+    # 1%, labels sharper by 0.5% or no weight decay make 1e-3 and more; Adam's division by the size
+    # of the gradient then enlarges the rounding, by thousands in 81 epochs
+    for epochs, tolerance in ((10, 1e-5), (81, 0.05)):
+        expected, gamma = model2vec_by_autograd(
+            meta.tasks, meta.experts, meta.errors, epochs=epochs, **options
+        )
+        model = fitted(meta, schedule="printed", epochs=epochs, **options)
+        learnt = np.abs(expected - start).max()
+        np.testing.assert_allclose(distances(model), expected, rtol=0, atol=tolerance * learnt)
+        assert model.gamma == pytest.approx(gamma, rel=tolerance)
+    default = fitted(meta, schedule="printed", **options)
+    np.testing.assert_array_equal(default.models, model.models)
+    assert default.epochs == 81 and not len(default.curve)
+
+
+def test_both_rows_are_fitted_to_the_other_tasks_and_have_names_of_their_own():
+    meta, _ = planted(tasks=9, experts=5)
+    assert (model2vec.AS_PRINTED.name, Model2VecStrategy().name) == (
+        "MODEL2VEC, as printed",
+        "MODEL2VEC",
+    )
+    others = meta.query(0).others
+    model = fitted(others, schedule="printed")
+    np.testing.assert_array_equal(
+        model2vec.AS_PRINTED.select(meta.query(0)), model.rank(meta.tasks[0])
+    )
+    assert not np.array_equal(model.models, fitted(others, epochs=81).models)  # that has a warm-up
+    with pytest.raises(InputError, match="schedule='theirs': one of ours, printed"):
+        fitted(meta, schedule="theirs")

@@ -50,6 +50,16 @@ def test_fingerprint_tells_contents_apart():
     assert len({t.fingerprint for t in [task, *others]}) == 6
 
 
+def test_class_lineages_are_one_for_each_class_and_no_part_of_the_fingerprint():
+    paths = [["life", name] for name in "abc"]
+    task = small(class_lineages=paths)
+    assert task.class_lineages == (("life", "a"), ("life", "b"), ("life", "c"))
+    assert task.subset([0, 1]).class_lineages == task.class_lineages
+    assert task.fingerprint == small().fingerprint and small().class_lineages == ()
+    with pytest.raises(InputError, match="'small': one lineage per class; got 3 classes and 2"):
+        small(class_lineages=paths[:2])
+
+
 def test_balanced_draws_evenly_and_without_replacement():
     labels = torch.tensor([0] * 20 + [1] * 3 + [2] * 20)
     task = Task("t", torch.zeros(43, 3, 2, 2, dtype=torch.uint8), labels, "abc")

@@ -67,7 +67,7 @@ def load(name: str, scale: str, seed: int, data: str | Path | None = None) -> Li
     size = min(limits.size, of_set.size or limits.size)
     if about["origin"] == "mirror":
         size = min(size, SMALL)
-    tasks, used, skipped = _load_tasks(plans, folder / name, size)
+    tasks, used, skipped = _load_tasks(plans, folder / name, size, lineages)
     shown = [t.name for t in tasks if of_set.may_show(t.classes, about["pictures_allowed"])]
     published = ("title", "page", "licence", "credit", "origin", "archives", "what_was_changed")
     provenance = {
@@ -99,8 +99,10 @@ def broad_tasks(scale: str, seed: int, data: str | Path | None, images: int | No
     broad = []
     for name in _on_disk(folder):
         rows, _ = _read(folder, name)
-        plans = [draw(plan, limits, seed) for plan in data_set(name).broad_tasks(rows, scale, seed)]
-        tasks, _, _ = _load_tasks(plans, folder / name, min(limits.size, SMALL))
+        of_set = data_set(name)
+        plans = [draw(plan, limits, seed) for plan in of_set.broad_tasks(rows, scale, seed)]
+        lineages, _ = of_set.narrow_tasks(rows, scale, seed)
+        tasks, _, _ = _load_tasks(plans, folder / name, min(limits.size, SMALL), lineages)
         broad += [task.train for task in tasks]
     return broad
 
@@ -121,8 +123,23 @@ def nest(lineages: Iterable[Lineage]) -> dict[str, Any]:
     return tree
 
 
+def class_lineages(classes: Iterable[str], lineages: Iterable[Lineage]) -> tuple[Lineage, ...]:
+    """The path of each class; none at all if a class is no leaf, or the name of several.
+
+    Args:
+        classes: names of the classes; of synonyms with commas between them the first counts.
+        lineages: paths of the leaves, root first.
+    """
+    of_leaf: dict[str, set[Lineage]] = {}
+    for path in lineages:
+        of_leaf.setdefault(path[-1], set()).add(path)
+    of_class = [of_leaf.get(name.split(",")[0], set()) for name in classes]
+    known = all(len(paths) == 1 for paths in of_class)
+    return tuple(path for paths in of_class for path in paths) if known else ()
+
+
 def _load_tasks(
-    plans: list[TaskPlan], folder: Path, size: int
+    plans: list[TaskPlan], folder: Path, size: int, lineages: list[Lineage]
 ) -> tuple[list[Task], list[str], list[dict[str, str]]]:
     """The tasks of one set, the paths of their images, and what was skipped.
 
@@ -155,6 +172,7 @@ def _load_tasks(
                 lineage=plan.lineage,
                 group=plan.group,
                 test=torch.tensor([held_out(path) for path in of_task]),
+                class_lineages=class_lineages(plan.members, lineages),
             )
         )
     return tasks, used, [{"path": paths[i], "reason": reason} for i, reason in reasons.items()]

@@ -265,6 +265,7 @@ def clade_tasks(
                 lineage,
                 lineage[1],
                 torch.from_numpy(held_out),
+                [world.tree.lineage(i) for i in world.species(node)],
             )
         )
     return tasks
