@@ -1,3 +1,4 @@
+from . import deferral as deferral
 from . import distances as distances
 from . import embedding as embedding
 from . import errors as errors
@@ -11,6 +12,7 @@ from . import probe as probe
 from . import recommendation as recommendation
 from . import robust as robust
 from . import selection as selection
+from .deferral import NearestOrGeneric as NearestOrGeneric
 from .distances import asymmetric_parts as asymmetric_parts
 from .distances import distance_matrix as distance_matrix
 from .embedding import Embedding as Embedding

@@ -19,12 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 from t2v.distances import ALPHA, asymmetric_parts, distance_matrix
 from t2v.errors import InputError
 from t2v.evaluation import (
+    GENERIC,
     bootstrap,
     errors_of,
     mean_errors,
     nearest_eligible,
     paired_test,
-    rank_of_pick,
+    rank_of_error,
     relative_increases,
 )
 from t2v.meta_task import Array, MetaTask, Query
@@ -43,7 +44,7 @@ class Strategy(Protocol):
         """Label in tables."""
 
     def select(self, query: Query) -> Ranking:
-        """Positions of eligible experts, best first."""
+        """Positions of eligible experts, best first; among them may be `GENERIC`."""
 
 
 class Baseline(Protocol):
@@ -152,15 +153,20 @@ class Nearest:
             InputError: if no eligible expert has a known training task, or α is to be chosen and
                 there are no errors to choose it by.
         """
-        known, experts = _known(query)
-        distance = np.full(len(query.eligible), np.inf)
-        if known:
-            alpha = self.chosen_alpha(query) if self.alpha == "chosen" else self.alpha
-            distance[known] = combined(*self.parts([query.target], experts), alpha)[0]
+        distance = self.distances(query, [query.target])[0]
         may = query.eligible & np.isfinite(distance)
         if not may.any():
             raise InputError(f"{self.name}: no eligible expert has a known training task")
         return ranked(distance, may)
+
+    def distances(self, query: Query, targets: Sequence[Any]) -> Array:
+        """Distances `[A, M]` of the query's experts from A tasks; of a black box, inf."""
+        known, experts = _known(query)
+        distance = np.full((len(targets), len(query.eligible)), np.inf)
+        if known:
+            alpha = self.chosen_alpha(query) if self.alpha == "chosen" else self.alpha
+            distance[:, known] = combined(*self.parts(targets, experts), alpha)
+        return distance
 
     def chosen_alpha(self, query: Query) -> float:
         """The α with the smallest mean relative error increase on the query's other tasks."""
@@ -235,7 +241,7 @@ class Outcome(NamedTuple):
     """What a strategy or baseline reaches on every task of a meta-task."""
 
     picks: Ranking | None
-    """Positions of the picks, `[T]`; `None` for a baseline."""
+    """Positions of the picks, `[T]`, `GENERIC` for the generic network; `None` for a baseline."""
     errors: Array
     """Errors of the picks, or of the baseline, `[T]`."""
     seconds: float
@@ -257,7 +263,8 @@ def leave_one_out(strategy: Strategy | Baseline, meta: MetaTask, jobs: int = 1) 
         jobs: processes of `joblib.Parallel`, over tasks; -1: one per core.
 
     Raises:
-        InputError: if a strategy picks an expert that is not eligible.
+        InputError: if a strategy picks an expert that is not eligible, or a generic one that the
+            meta-task does not have.
     """
     if hasattr(strategy, "reached"):
         return Outcome(None, strategy.reached(meta), 0.0)
@@ -265,7 +272,8 @@ def leave_one_out(strategy: Strategy | Baseline, meta: MetaTask, jobs: int = 1) 
     chosen = Parallel(n_jobs=jobs)(delayed(_first)(strategy, query) for query in queries)
     picks = np.array([pick for pick, _ in chosen], dtype=np.intp)
     seconds = float(np.median([seconds for _, seconds in chosen]))
-    return Outcome(picks, errors_of(meta.errors, picks, meta.eligible), seconds)
+    generic = Generic().reached(meta) if np.any(picks == GENERIC) else None
+    return Outcome(picks, errors_of(meta.errors, picks, meta.eligible, generic), seconds)
 
 
 def _first(strategy: Strategy, query: Query) -> tuple[int, float]:
@@ -288,18 +296,20 @@ def selection_table(
         Dictionaries: `strategy`; `error`, mean; `increase`, mean relative error increase over the
         best eligible expert, with `low`, `high`, and `median`; `worst_task`, the task with the
         largest increase, and `mean_without_worst`, the mean of the others (a mean of ratios can
-        depend on one task); `optimal`, share of picks that are the best (ties count), and `rank`,
-        mean (1: best), both NaN for baselines; for each of generic and task-blind `minus_*`, the
-        mean difference of the increases (negative: better than these), with `_low`, `_high` and
-        `_p` of the paired permutation test; `seconds` to choose.
+        depend on one task); `optimal`, share of picks that no eligible
+        expert beats, and `rank`, mean (1 + the number of better eligible experts), both NaN for
+        baselines; with a generic expert, `increase_of_all`, mean increase over the best of all, it
+        included; for each of generic and task-blind `minus_*`, the mean difference of the increases
+        (negative: better than these), with `_low`, `_high` and `_p` of the paired permutation test;
+        `seconds` to choose.
     """
     outcomes = [leave_one_out(strategy, meta, jobs) for strategy in strategies]
     against = {"blind": leave_one_out(TaskBlind(), meta).errors}
     if meta.generic is not None:
         against["generic"] = Generic().reached(meta)
 
-    def increases(errors: Array) -> Array:
-        return relative_increases(errors, meta.errors, meta.eligible, meta.floor)
+    def increases(errors: Array, generic: Array | None = None) -> Array:
+        return relative_increases(errors, meta.errors, meta.eligible, meta.floor, generic)
 
     rows = []
     for strategy, outcome in zip(strategies, outcomes, strict=True):
@@ -319,8 +329,10 @@ def selection_table(
             "rank": np.nan,
         }
         if outcome.picks is not None:
-            ranks = rank_of_pick(meta.errors, outcome.picks, meta.eligible)
+            ranks = rank_of_error(outcome.errors, meta.errors, meta.eligible)
             row |= {"optimal": float(np.mean(ranks == 1)), "rank": float(ranks.mean())}
+        if meta.generic is not None:
+            row["increase_of_all"] = float(increases(outcome.errors, meta.generic).mean())
         for name, errors in against.items():
             test = paired_test(values, increases(errors), **options)
             row |= {

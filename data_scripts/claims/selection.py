@@ -21,6 +21,7 @@ from t2v import evaluation, load_library, load_probe
 from t2v.book import tables
 from t2v.book.meta_tasks import build_meta_tasks
 from t2v.book.provenance import device_name
+from t2v.deferral import NearestOrGeneric
 from t2v.evaluation import best_errors
 from t2v.experts.error_matrix import error_matrix
 from t2v.experts.expert import generic_expert
@@ -28,6 +29,7 @@ from t2v.experts.fine_tuning import train_experts
 from t2v.experts.training import Schedule
 from t2v.libraries import expert_tasks as zoo
 from t2v.many_tasks import embed_tasks
+from t2v.meta_task import MetaTask
 from t2v.model2vec import Model2VecStrategy
 from t2v.probe import Probe
 from t2v.selection import (
@@ -49,6 +51,7 @@ STRATEGIES = (
     Nearest("asymmetric"),
     Nearest("asymmetric", alpha="chosen"),
     Model2VecStrategy(),
+    NearestOrGeneric(),
 )
 COLUMNS = {
     "seed": ("", "seed of the world and of the experts' training"),
@@ -65,15 +68,16 @@ COLUMNS = {
     "median": ("ratio", "of the increase over tasks"),
     "worst_task": ("", "task with the largest increase"),
     "mean_without_worst": ("ratio", "mean increase of the other tasks"),
-    "optimal": ("share", "picks that are the best expert"),
+    "optimal": ("share", "picks that no eligible expert beats"),
     "rank": ("", "mean rank of the pick, 1: best"),
+    "increase_of_all": ("ratio", "mean increase over the best of all, generic included"),
     "seconds": ("s", "to choose, for the median task"),
     "commit": ("", "of the code that made the row"),
 }
 
 
-def measure(seed: int, scale: str, probe: Probe) -> Iterator[dict[str, Any]]:
-    """The rows of one world: every strategy on both meta-tasks, with overlap and without.
+def meta_tasks(seed: int, scale: str, probe: Probe) -> Iterator[tuple[str, bool, MetaTask]]:
+    """Both meta-tasks of one world, with overlap and without: name, overlap, meta-task.
 
     Args:
         seed: seed of the world and of the experts' training.
@@ -95,12 +99,18 @@ def measure(seed: int, scale: str, probe: Probe) -> Iterator[dict[str, Any]]:
             matrix, tasks, training_tasks, embeddings, domains=domains, overlap=overlap
         )
         for name, meta in metas.items():
-            world = {"seed": seed, "meta_task": name, "overlap": overlap, "commit": tables.commit()}
-            world |= {"tasks": len(meta.tasks), "experts": len(meta.experts)}
-            best = best_errors(meta.errors, meta.eligible)
-            world["beaten"] = float((best < meta.generic).mean())
-            for row in selection_table(meta, [*STRATEGIES, BruteForce(meta.errors)], jobs=-1):
-                yield {key: (world | row)[key] for key in COLUMNS}
+            yield name, overlap, meta
+
+
+def measure(seed: int, scale: str, probe: Probe) -> Iterator[dict[str, Any]]:
+    """The rows of one world: every strategy on each of its meta-tasks; see `meta_tasks`."""
+    for name, overlap, meta in meta_tasks(seed, scale, probe):
+        world = {"seed": seed, "meta_task": name, "overlap": overlap, "commit": tables.commit()}
+        world |= {"tasks": len(meta.tasks), "experts": len(meta.experts)}
+        best = best_errors(meta.errors, meta.eligible)
+        world["beaten"] = float((best < meta.generic).mean())
+        for row in selection_table(meta, [*STRATEGIES, BruteForce(meta.errors)], jobs=-1):
+            yield {key: (world | row)[key] for key in COLUMNS}
 
 
 def report(frame: pd.DataFrame) -> str:

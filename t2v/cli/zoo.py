@@ -140,6 +140,7 @@ def recommend(
     from t2v.embedding import domain2vec, task2vec
     from t2v.experts.zoo_folder import Zoo
     from t2v.many_tasks import embed_halves
+    from t2v.pretrained.thresholds import threshold_of
     from t2v.recommendation import STRATEGIES
     from t2v.recommendation import recommend as rank
 
@@ -165,7 +166,10 @@ def recommend(
         return task2vec(part, network, seed=seed, progress=progress)
 
     halves = embed_halves(task, splits, embed, seed)
-    found = rank(embed(task, seed), sources, halves, strategy=STRATEGIES[strategy])
+    # thresholds are of the distance of tasks, not of domains
+    threshold = None if by_domain else threshold_of(network.sha256, network.image_size)
+    target, rule = embed(task, seed), STRATEGIES[strategy]
+    found = rank(target, sources, halves, strategy=rule, threshold=threshold)
     if report is not None:
         facts = (
             f"Embedded: {len(task)} images in {task.num_classes} classes, with {network.name} "
