@@ -50,8 +50,9 @@ def test_gains_by_hand():
     assert [r["distance"] for r in rows] == [0.2, 0.1, 0.3, 0.2]
 
 
-def wilson(k, n, z=stats.norm.ppf(0.975)):
+def wilson(k, n):
     """Wilson (1927), as printed."""
+    z = stats.norm.ppf(0.975)
     p, centre = k / n, (k + z * z / 2) / (n + z * z)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return centre - half, centre + half
