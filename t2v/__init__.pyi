@@ -1,4 +1,3 @@
-from . import deferral as deferral
 from . import distances as distances
 from . import embedding as embedding
 from . import errors as errors
@@ -12,7 +11,6 @@ from . import probe as probe
 from . import recommendation as recommendation
 from . import robust as robust
 from . import selection as selection
-from .deferral import NearestOrGeneric as NearestOrGeneric
 from .distances import asymmetric_parts as asymmetric_parts
 from .distances import distance_matrix as distance_matrix
 from .embedding import Embedding as Embedding
@@ -53,6 +51,7 @@ from .selection import Chance as Chance
 from .selection import Generic as Generic
 from .selection import Nearest as Nearest
 from .selection import NearestDomain as NearestDomain
+from .selection import NearestOrGeneric as NearestOrGeneric
 from .selection import Outcome as Outcome
 from .selection import Strategy as Strategy
 from .selection import TaskBlind as TaskBlind

@@ -6,9 +6,6 @@ half-sampling: the target is embedded again from random halves of its images, dr
 replacement. Such halves vary about as much as independent samples of the full size (delete-d
 jackknife with d = N/2; Efron & Tibshirani 1993, ch. 11), so the standard deviation over halves is
 that of the distances, and of the margin of the nearest expert.
-
-An expert farther from the task than a threshold is not worth taking (`t2v.deferral`); a zoo does
-not hold the errors to learn one by, so that of its probe is given.
 """
 
 from __future__ import annotations
@@ -128,8 +125,7 @@ def recommend(
         halves: pairs of embeddings, each pair from the two halves of the task's images; at least
             two pairs, or none (then the uncertainty is not estimated).
         strategy: a `Nearest` by the symmetric or the asymmetric distance, or a `NearestDomain`.
-        threshold: symmetric distance from which on the generic network is taken; that of a probe is
-            `t2v.pretrained.thresholds.threshold_of`; `None`: unknown.
+        threshold: that of the probe, see `t2v.pretrained.thresholds`; `None`: unknown.
 
     Raises:
         InputError: for another strategy, no sources, one pair of halves, or embeddings that cannot

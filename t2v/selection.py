@@ -20,9 +20,11 @@ from t2v.distances import ALPHA, asymmetric_parts, distance_matrix
 from t2v.errors import InputError
 from t2v.evaluation import (
     GENERIC,
+    best_threshold,
     bootstrap,
     errors_of,
     mean_errors,
+    nearest_costs,
     nearest_eligible,
     paired_test,
     rank_of_error,
@@ -226,6 +228,51 @@ class NearestDomain(Nearest):
         return super().select(replace(query, target=target, others=others))
 
 
+@dataclass(frozen=True)
+class NearestOrGeneric(Nearest):
+    """The nearest expert if its distance is below a threshold τ, else the generic network.
+
+    Against negative transfer (Wang et al. 2019), by learning to defer (Madras et al. 2018). The
+    distance is symmetric by default, on one scale, [0, 1], for all experts; the second term of the
+    asymmetric one differs by expert, whatever the task.
+
+    Attributes:
+        threshold: τ; `None`: learnt on the query's other tasks.
+
+    Examples:
+        >>> from t2v import Embedding
+        >>> def embedding(x):
+        ...     return Embedding(np.array([x, 1.0]), np.full(2, (x + 1) / 2), {"": slice(2)})
+        >>> tasks, experts = [embedding(x) for x in (1.1, 1.2, 8.0, 9.0)], [embedding(1.0)]
+        >>> meta = MetaTask(tasks, experts, [[0.1], [0.1], [0.4], [0.4]], generic=[0.2] * 4)
+        >>> leave_one_out(NearestOrGeneric(), meta).picks  # -1: the generic network
+        array([ 0,  0, -1, -1])
+    """
+
+    name: str = "nearest-or-generic"
+    threshold: float | None = None
+
+    def select(self, query: Query) -> Ranking:
+        """Ranking by distance, in which the generic network is at the distance τ."""
+        ranking = super().select(query)
+        threshold = self.learnt_threshold(query) if self.threshold is None else self.threshold
+        near = self.distances(query, [query.target])[0, ranking] < threshold
+        return np.concatenate([ranking[near], [GENERIC], ranking[~near]])
+
+    def learnt_threshold(self, query: Query) -> float:
+        """The τ with the smallest mean relative error increase over the best of all, generic too.
+
+        Raises:
+            InputError: if there is no generic expert, or no other task to learn from.
+        """
+        others, generic = query.others, Generic().reached(query.others)
+        if not len(others.tasks):
+            raise InputError(f"{self.name}: needs the errors of the experts on other tasks")
+        distance = self.distances(query, others.tasks)
+        costs = nearest_costs(distance, others.errors, generic, others.eligible, others.floor)
+        return best_threshold(*costs)
+
+
 def combined(first: Array, second: ArrayLike, alpha: float | None) -> Array:
     """The distance `[A, B]` of `Nearest.parts` for one α; `None`: a distance without α."""
     return first if alpha is None else first - alpha * np.asarray(second)
@@ -263,8 +310,7 @@ def leave_one_out(strategy: Strategy | Baseline, meta: MetaTask, jobs: int = 1) 
         jobs: processes of `joblib.Parallel`, over tasks; -1: one per core.
 
     Raises:
-        InputError: if a strategy picks an expert that is not eligible, or a generic one that the
-            meta-task does not have.
+        InputError: if a pick is not eligible, or the meta-task has no generic expert to pick.
     """
     if hasattr(strategy, "reached"):
         return Outcome(None, strategy.reached(meta), 0.0)
@@ -296,12 +342,11 @@ def selection_table(
         Dictionaries: `strategy`; `error`, mean; `increase`, mean relative error increase over the
         best eligible expert, with `low`, `high`, and `median`; `worst_task`, the task with the
         largest increase, and `mean_without_worst`, the mean of the others (a mean of ratios can
-        depend on one task); `optimal`, share of picks that no eligible
-        expert beats, and `rank`, mean (1 + the number of better eligible experts), both NaN for
-        baselines; with a generic expert, `increase_of_all`, mean increase over the best of all, it
-        included; for each of generic and task-blind `minus_*`, the mean difference of the increases
-        (negative: better than these), with `_low`, `_high` and `_p` of the paired permutation test;
-        `seconds` to choose.
+        depend on one task); `optimal`, share of picks that no eligible expert beats, and `rank`,
+        mean (1 + number of better ones), both NaN for baselines; `increase_of_all`, mean increase
+        over the best of all, generic included; for each of generic and task-blind `minus_*`, the
+        mean difference of the increases (negative: better than these), with `_low`, `_high` and
+        `_p` of the paired permutation test; `seconds` to choose.
     """
     outcomes = [leave_one_out(strategy, meta, jobs) for strategy in strategies]
     against = {"blind": leave_one_out(TaskBlind(), meta).errors}

@@ -21,7 +21,6 @@ from t2v import evaluation, load_library, load_probe
 from t2v.book import tables
 from t2v.book.meta_tasks import build_meta_tasks
 from t2v.book.provenance import device_name
-from t2v.deferral import NearestOrGeneric
 from t2v.evaluation import best_errors
 from t2v.experts.error_matrix import error_matrix
 from t2v.experts.expert import generic_expert
@@ -38,6 +37,7 @@ from t2v.selection import (
     Generic,
     Nearest,
     NearestDomain,
+    NearestOrGeneric,
     TaskBlind,
     selection_table,
 )

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from t2v.errors import InputError
-from t2v.evaluation.intervals import LEVEL, spearman_interval
+from t2v.evaluation.intervals import LEVEL, Estimate, spearman_interval
 from t2v.evaluation.regret import nearest_eligible, relative_increases
 
 Array = NDArray[np.float64]
@@ -230,10 +230,10 @@ def threshold_correlations(
     for name, values in explanations.items():
         values = np.asarray(values, np.float64)
         use = ~np.isnan(thresholds) & np.isfinite(values)
-        estimate = (np.nan,) * 3
+        estimate = Estimate(np.nan, np.nan, np.nan)
         if use.sum() > 2:
             ranks = stats.rankdata(thresholds[use])  # infinite ones have a rank
-            estimate = tuple(spearman_interval(values[use], ranks, **options))
+            estimate = spearman_interval(values[use], ranks, **options)
         named = dict(zip(("correlation", "low", "high"), estimate, strict=True))
         rows.append({"quantity": name, "cases": int(use.sum())} | named)
     return rows

@@ -131,6 +131,7 @@ def test_picks_of_the_generic_network():
     [
         (lambda: ev.errors_of([[0.1, 0.2]], [ev.GENERIC]), "expert -1 is not eligible"),
         (lambda: ev.errors_of([[0.1, 0.2]], [-2], generic=[0.1]), "expert -2 is not eligible"),
+        (lambda: ev.errors_of([[0.1, 0.2]], [2], generic=[0.1]), "expert 2 is not eligible"),
         (lambda: ev.best_threshold([], [], []), "one or more"),
         (lambda: ev.best_threshold([0.1], [0.1], [np.nan]), "finite"),
         (lambda: ev.gains([[0.1]], [[0.1]], [0.0]), "give floor="),

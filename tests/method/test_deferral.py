@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from t2v.deferral import NearestOrGeneric
 from t2v.distances import distance_matrix
 from t2v.errors import InputError
 from t2v.meta_task import MetaTask
@@ -14,6 +13,7 @@ from t2v.selection import (
     BruteForce,
     Generic,
     Nearest,
+    NearestOrGeneric,
     TaskBlind,
     leave_one_out,
     selection_table,

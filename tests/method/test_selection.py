@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from t2v.book import paper_numbers
-from t2v.deferral import NearestOrGeneric
 from t2v.errors import InputError
 from t2v.experts.error_matrix import ErrorMatrix
 from t2v.meta_task import MetaTask
@@ -21,6 +20,7 @@ from t2v.selection import (
     Generic,
     Nearest,
     NearestDomain,
+    NearestOrGeneric,
     TaskBlind,
     leave_one_out,
     ranked,
