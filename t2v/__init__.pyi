@@ -51,6 +51,7 @@ from .selection import Chance as Chance
 from .selection import Generic as Generic
 from .selection import Nearest as Nearest
 from .selection import NearestDomain as NearestDomain
+from .selection import NearestOrGeneric as NearestOrGeneric
 from .selection import Outcome as Outcome
 from .selection import Strategy as Strategy
 from .selection import TaskBlind as TaskBlind

@@ -53,6 +53,7 @@ class Recommendation:
         median_zoo_distance: median symmetric distance between the experts' training tasks; NaN for
             one expert.
         halves: number of halves.
+        threshold: symmetric distance from which on the generic network is taken; `None`: unknown.
     """
 
     task: str
@@ -67,6 +68,13 @@ class Recommendation:
     within_task_distance: float
     median_zoo_distance: float
     halves: int
+    threshold: float | None = None
+
+    @property
+    def use(self) -> str:
+        """The first expert if its symmetric distance is below the threshold, else "generic"."""
+        far = self.threshold is not None and self.symmetric[0] >= self.threshold
+        return "generic" if far else self.experts[0]
 
     @property
     def decisive(self) -> bool:
@@ -79,11 +87,6 @@ class Recommendation:
     def contenders(self) -> tuple[str, ...]:
         """The first expert, and each that is nearest in some half."""
         return tuple(n for i, n in enumerate(self.experts) if i == 0 or self.top_share[i] > 0)
-
-    @property
-    def far_from_all(self) -> bool:
-        """Whether all experts are farther away than the zoo's tasks usually are from each other."""
-        return bool(self.symmetric.min() > self.median_zoo_distance)
 
     def as_dict(self, top: int | None = None) -> dict[str, Any]:
         """Plain values for JSON (NaN as None), with the `top` nearest experts only."""
@@ -101,7 +104,8 @@ class Recommendation:
             "halves": self.halves,
             "decisive": self.decisive,
             "contenders": list(self.contenders),
-            "far_from_all": self.far_from_all,
+            "use": self.use,
+            "threshold": self.threshold,
         }
 
 
@@ -111,6 +115,7 @@ def recommend(
     halves: Sequence[tuple[Any, Any]] = (),
     *,
     strategy: Nearest = STRATEGIES["asymmetric"],
+    threshold: float | None = None,
 ) -> Recommendation:
     """Rank experts for a task.
 
@@ -121,6 +126,7 @@ def recommend(
             two pairs, or none (then the uncertainty is not estimated).
         strategy: a `Nearest` by the symmetric or the asymmetric distance or by a function, or a
             `NearestDomain`.
+        threshold: that of the probe, see `t2v.pretrained.thresholds`; `None`: unknown.
 
     Raises:
         InputError: for another strategy, no sources, one pair of halves, or embeddings that cannot
@@ -159,6 +165,7 @@ def recommend(
         within_task_distance=float(within_task_distance),
         median_zoo_distance=float(median_zoo_distance),
         halves=len(parts),
+        threshold=threshold,
     )
 
 

@@ -20,12 +20,15 @@ from t2v._numerics.trivial import in_form
 from t2v.distances import ALPHA, asymmetric_parts, distance_matrix
 from t2v.errors import InputError
 from t2v.evaluation import (
+    GENERIC,
+    best_threshold,
     bootstrap,
     errors_of,
     mean_errors,
+    nearest_costs,
     nearest_eligible,
     paired_test,
-    rank_of_pick,
+    rank_of_error,
     relative_increases,
 )
 from t2v.meta_task import Array, MetaTask, Query
@@ -44,7 +47,7 @@ class Strategy(Protocol):
         """Label in tables."""
 
     def select(self, query: Query) -> Ranking:
-        """Positions of eligible experts, best first."""
+        """Positions of eligible experts, best first; among them may be `GENERIC`."""
 
 
 class Baseline(Protocol):
@@ -160,15 +163,20 @@ class Nearest:
             InputError: if no eligible expert has a known training task, or α is to be chosen and
                 there are no errors to choose it by.
         """
-        known, experts = _known(query)
-        distance = np.full(len(query.eligible), np.inf)
-        if known:
-            alpha = self.chosen_alpha(query) if self.alpha == "chosen" else self.alpha
-            distance[known] = combined(*self.parts([query.target], experts), alpha)[0]
+        distance = self.distances(query, [query.target])[0]
         may = query.eligible & np.isfinite(distance)
         if not may.any():
             raise InputError(f"{self.name}: no eligible expert has a known training task")
         return ranked(distance, may)
+
+    def distances(self, query: Query, targets: Sequence[Any]) -> Array:
+        """Distances `[A, M]` of the query's experts from A tasks; of a black box, inf."""
+        known, experts = _known(query)
+        distance = np.full((len(targets), len(query.eligible)), np.inf)
+        if known:
+            alpha = self.chosen_alpha(query) if self.alpha == "chosen" else self.alpha
+            distance[:, known] = combined(*self.parts(targets, experts), alpha)
+        return distance
 
     def chosen_alpha(self, query: Query) -> float:
         """The α with the smallest mean relative error increase on the query's other tasks."""
@@ -229,6 +237,51 @@ class NearestDomain(Nearest):
         return super().select(replace(query, target=target, others=others))
 
 
+@dataclass(frozen=True)
+class NearestOrGeneric(Nearest):
+    """The nearest expert if its distance is below a threshold τ, else the generic network.
+
+    Against negative transfer (Wang et al. 2019), by learning to defer (Madras et al. 2018). The
+    distance is symmetric by default, on one scale, [0, 1], for all experts; the second term of the
+    asymmetric one differs by expert, whatever the task.
+
+    Attributes:
+        threshold: τ; `None`: learnt on the query's other tasks.
+
+    Examples:
+        >>> from t2v import Embedding
+        >>> def embedding(x):
+        ...     return Embedding(np.array([x, 1.0]), np.full(2, (x + 1) / 2), {"": slice(2)})
+        >>> tasks, experts = [embedding(x) for x in (1.1, 1.2, 8.0, 9.0)], [embedding(1.0)]
+        >>> meta = MetaTask(tasks, experts, [[0.1], [0.1], [0.4], [0.4]], generic=[0.2] * 4)
+        >>> leave_one_out(NearestOrGeneric(), meta).picks  # -1: the generic network
+        array([ 0,  0, -1, -1])
+    """
+
+    name: str = "nearest-or-generic"
+    threshold: float | None = None
+
+    def select(self, query: Query) -> Ranking:
+        """Ranking by distance, in which the generic network is at the distance τ."""
+        ranking = super().select(query)
+        threshold = self.learnt_threshold(query) if self.threshold is None else self.threshold
+        near = self.distances(query, [query.target])[0, ranking] < threshold
+        return np.concatenate([ranking[near], [GENERIC], ranking[~near]])
+
+    def learnt_threshold(self, query: Query) -> float:
+        """The τ with the smallest mean relative error increase over the best of all, generic too.
+
+        Raises:
+            InputError: if there is no generic expert, or no other task to learn from.
+        """
+        others, generic = query.others, Generic().reached(query.others)
+        if not len(others.tasks):
+            raise InputError(f"{self.name}: needs the errors of the experts on other tasks")
+        distance = self.distances(query, others.tasks)
+        costs = nearest_costs(distance, others.errors, generic, others.eligible, others.floor)
+        return best_threshold(*costs)
+
+
 def combined(first: Array, second: ArrayLike, alpha: float | None) -> Array:
     """The distance `[A, B]` of `Nearest.parts` for one α; `None`: a distance without α."""
     return first if alpha is None else first - alpha * np.asarray(second)
@@ -244,7 +297,7 @@ class Outcome(NamedTuple):
     """What a strategy or baseline reaches on every task of a meta-task."""
 
     picks: Ranking | None
-    """Positions of the picks, `[T]`; `None` for a baseline."""
+    """Positions of the picks, `[T]`, `GENERIC` for the generic network; `None` for a baseline."""
     errors: Array
     """Errors of the picks, or of the baseline, `[T]`."""
     seconds: float
@@ -266,7 +319,7 @@ def leave_one_out(strategy: Strategy | Baseline, meta: MetaTask, jobs: int = 1) 
         jobs: processes of `joblib.Parallel`, over tasks; -1: one per core.
 
     Raises:
-        InputError: if a strategy picks an expert that is not eligible.
+        InputError: if a pick is not eligible, or the meta-task has no generic expert to pick.
     """
     if hasattr(strategy, "reached"):
         return Outcome(None, strategy.reached(meta), 0.0)
@@ -274,7 +327,8 @@ def leave_one_out(strategy: Strategy | Baseline, meta: MetaTask, jobs: int = 1) 
     chosen = Parallel(n_jobs=jobs)(delayed(_first)(strategy, query) for query in queries)
     picks = np.array([pick for pick, _ in chosen], dtype=np.intp)
     seconds = float(np.median([seconds for _, seconds in chosen]))
-    return Outcome(picks, errors_of(meta.errors, picks, meta.eligible), seconds)
+    generic = Generic().reached(meta) if np.any(picks == GENERIC) else None
+    return Outcome(picks, errors_of(meta.errors, picks, meta.eligible, generic), seconds)
 
 
 def _first(strategy: Strategy, query: Query) -> tuple[int, float]:
@@ -297,8 +351,9 @@ def selection_table(
         Dictionaries: `strategy`; `error`, mean; `increase`, mean relative error increase over the
         best eligible expert, with `low`, `high`, and `median`; `worst_task`, the task with the
         largest increase, and `mean_without_worst`, the mean of the others (a mean of ratios can
-        depend on one task); `optimal`, share of picks that are the best (ties count), and `rank`,
-        mean (1: best), both NaN for baselines; for each of generic and task-blind `minus_*`, the
+        depend on one task); `optimal`, share of picks that no eligible expert beats, and `rank`,
+        mean (1 + number of better ones), both NaN for baselines; `increase_of_all`, mean increase
+        over the best of all, generic included; for each of generic and task-blind `minus_*`, the
         mean difference of the increases (negative: better than these), with `_low`, `_high` and
         `_p` of the paired permutation test; `seconds` to choose.
     """
@@ -307,8 +362,8 @@ def selection_table(
     if meta.generic is not None:
         against["generic"] = Generic().reached(meta)
 
-    def increases(errors: Array) -> Array:
-        return relative_increases(errors, meta.errors, meta.eligible, meta.floor)
+    def increases(errors: Array, generic: Array | None = None) -> Array:
+        return relative_increases(errors, meta.errors, meta.eligible, meta.floor, generic)
 
     rows = []
     for strategy, outcome in zip(strategies, outcomes, strict=True):
@@ -328,8 +383,10 @@ def selection_table(
             "rank": np.nan,
         }
         if outcome.picks is not None:
-            ranks = rank_of_pick(meta.errors, outcome.picks, meta.eligible)
+            ranks = rank_of_error(outcome.errors, meta.errors, meta.eligible)
             row |= {"optimal": float(np.mean(ranks == 1)), "rank": float(ranks.mean())}
+        if meta.generic is not None:
+            row["increase_of_all"] = float(increases(outcome.errors, meta.generic).mean())
         for name, errors in against.items():
             test = paired_test(values, increases(errors), **options)
             row |= {

@@ -37,6 +37,7 @@ from t2v.selection import (
     Generic,
     Nearest,
     NearestDomain,
+    NearestOrGeneric,
     TaskBlind,
     selection_table,
 )
@@ -54,6 +55,7 @@ STRATEGIES = (
     Nearest("asymmetric", alpha="chosen", trivial="common"),
     AS_PRINTED,
     Model2VecStrategy(),
+    NearestOrGeneric(),
 )
 COLUMNS = {
     "seed": ("", "seed of the world and of the experts' training"),
@@ -70,8 +72,9 @@ COLUMNS = {
     "median": ("ratio", "of the increase over tasks"),
     "worst_task": ("", "task with the largest increase"),
     "mean_without_worst": ("ratio", "mean increase of the other tasks"),
-    "optimal": ("share", "picks that are the best expert"),
+    "optimal": ("share", "picks that no eligible expert beats"),
     "rank": ("", "mean rank of the pick, 1: best"),
+    "increase_of_all": ("ratio", "mean increase over the best of all, generic included"),
     "seconds": ("s", "to choose, for the median task"),
     "commit": ("", "of the code that made the row"),
 }

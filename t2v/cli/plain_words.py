@@ -6,7 +6,28 @@ from t2v.recommendation import Recommendation
 
 
 def verdict(recommendation: Recommendation) -> str:
-    """How certain the choice is, in plain words."""
+    """What to take, an expert or the generic network, and how certain the choice is."""
+    first, threshold = recommendation.experts[0], recommendation.threshold
+    if threshold is None:
+        return (
+            f"{_ranking(recommendation)} Whether it is near enough to be better than the generic "
+            "network is not known: there is no threshold for this probe and distance."
+        )
+    distance = f"at the symmetric distance {recommendation.symmetric[0]:.3f}"
+    if recommendation.use == first:
+        return (
+            f"{_ranking(recommendation)} {first} is near enough to be taken instead of the generic "
+            f"network: {distance}, below the threshold {threshold:.3f}."
+        )
+    return (
+        f"Take the generic network: no expert is near enough. The first one, {first}, is "
+        f"{distance}, not below the threshold {threshold:.3f}. Among the experts: "
+        f"{_ranking(recommendation)}"
+    )
+
+
+def _ranking(recommendation: Recommendation) -> str:
+    """Which expert comes first, and how certain that is."""
     first, halves = recommendation.experts[0], recommendation.halves
     if len(recommendation.experts) == 1:
         return f"{first} is the only expert of this zoo, so there is nothing to choose."
@@ -15,18 +36,11 @@ def verdict(recommendation: Recommendation) -> str:
     share = f"in {recommendation.top_share[0] * halves:.0f} of {halves} halves of the images"
     margin = f"it leads by {recommendation.margin:.3f} ± {recommendation.margin_spread:.3f}"
     if recommendation.decisive:
-        words = f"{first}, clearly: it is nearest {share}, and {margin}."
-    elif len(recommendation.contenders) > 1:
+        return f"{first}, clearly: it is nearest {share}, and {margin}."
+    if len(recommendation.contenders) > 1:
         others = ", ".join(recommendation.contenders[1:])
-        words = f"{first} or {others}: too close to call ({first} is nearest {share}; {margin})."
-    else:
-        words = f"{first}, by a small margin: it is nearest {share}, but {margin}."
-    if recommendation.far_from_all:
-        words += (
-            " But none is near: your task is farther from all of them than they usually are from "
-            "each other, so a generic network may do as well."
-        )
-    return words
+        return f"{first} or {others}: too close to call ({first} is nearest {share}; {margin})."
+    return f"{first}, by a small margin: it is nearest {share}, but {margin}."
 
 
 def next_steps(recommendation: Recommendation) -> list[str]:
@@ -38,9 +52,9 @@ def next_steps(recommendation: Recommendation) -> list[str]:
         "network, and compare them on held-out images. The distance says where to look first; the "
         "error decides.",
         "If you have a few thousand images, fine-tune the better one on them: it has less to "
-        "learn than the generic network.",
+        "learn than the others.",
     ]
-    if recommendation.far_from_all:
+    if recommendation.use not in recommendation.experts:
         steps.append(
             "Add experts trained on tasks like yours (t2v zoo add), if there are any: this zoo "
             "covers other things."

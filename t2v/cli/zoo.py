@@ -202,6 +202,7 @@ def recommend(
     from t2v.experts.zoo_folder import Zoo
     from t2v.many_tasks import embed_halves
     from t2v.model2vec import Model2Vec
+    from t2v.pretrained.thresholds import threshold_of
     from t2v.recommendation import STRATEGIES
     from t2v.recommendation import recommend as rank
     from t2v.selection import Nearest
@@ -248,7 +249,10 @@ def recommend(
         return task2vec(part, network, seed=seed, progress=progress)
 
     halves = embed_halves(task, splits, embed, seed)
-    found = rank(embed(task, seed), sources, halves, strategy=ranking)
+    # a probe's threshold is of the distance of tasks, each with its own trivial embedding
+    comparable = not by_domain and trivial == "own"
+    threshold = threshold_of(network.sha256, network.image_size) if comparable else None
+    found = rank(embed(task, seed), sources, halves, strategy=ranking, threshold=threshold)
     if report is not None:
         facts = (
             f"Embedded: {len(task)} images in {task.num_classes} classes, with {network.name} "

@@ -4,6 +4,15 @@ Needs numpy and scipy only. Errors are shares in [0, 1], not per cent.
 """
 
 from t2v.evaluation.agreement import Agreement, rank_agreement
+from t2v.evaluation.deferral import (
+    best_threshold,
+    calibration,
+    gains,
+    nearest_costs,
+    spread_inside_groups,
+    threshold_correlations,
+    thresholds_by_task,
+)
 from t2v.evaluation.intervals import (
     Estimate,
     Paired,
@@ -14,10 +23,12 @@ from t2v.evaluation.intervals import (
 )
 from t2v.evaluation.neighbourhoods import Curve, Hubs, Rate, hubs, same_group_rate, taxonomic_curve
 from t2v.evaluation.regret import (
+    GENERIC,
     best_errors,
     errors_of,
     mean_errors,
     nearest_eligible,
+    rank_of_error,
     rank_of_pick,
     relative_error_increase,
     relative_increases,
@@ -26,14 +37,24 @@ from t2v.evaluation.regret import (
 
 __all__ = [
     # choosing experts
+    "GENERIC",
     "best_errors",
     "errors_of",
     "mean_errors",
     "nearest_eligible",
+    "rank_of_error",
     "rank_of_pick",
     "relative_error_increase",
     "relative_increases",
     "task_blind_picks",
+    # an expert or the generic network
+    "best_threshold",
+    "calibration",
+    "gains",
+    "nearest_costs",
+    "spread_inside_groups",
+    "threshold_correlations",
+    "thresholds_by_task",
     # uncertainty over tasks
     "Agreement",
     "Estimate",

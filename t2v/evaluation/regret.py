@@ -9,6 +9,9 @@ from t2v.errors import InputError
 
 Array = NDArray[np.float64]
 
+GENERIC = -1
+"""The pick that is no expert: the generic network."""
+
 
 def best_errors(errors: ArrayLike, eligible: ArrayLike | None = None) -> Array:
     """The smallest error of an eligible expert for each task.
@@ -44,19 +47,25 @@ def mean_errors(errors: ArrayLike, eligible: ArrayLike | None = None) -> Array:
     return np.where(eligible, errors, 0).sum(axis=1) / eligible.sum(axis=1)
 
 
-def errors_of(errors: ArrayLike, picks: ArrayLike, eligible: ArrayLike | None = None) -> Array:
+def errors_of(
+    errors: ArrayLike,
+    picks: ArrayLike,
+    eligible: ArrayLike | None = None,
+    generic: ArrayLike | None = None,
+) -> Array:
     """The error of the picked expert for each task.
 
     Args:
         errors: `[T, M]` in [0, 1].
-        picks: integers `[T]`, index of the expert picked for each task.
+        picks: integers `[T]`, index of the expert picked for each task; `GENERIC`: none of them.
         eligible: bool `[T, M]`, experts that may be picked for each task; `None`: all.
+        generic: `[T]`, error of the generic network; `None`: it may not be picked.
 
     Returns:
         `[T]`.
 
     Raises:
-        InputError: if a pick is not an eligible expert.
+        InputError: if a pick is neither an eligible expert nor the generic network.
     """
     errors, eligible = _checked(errors, eligible)
     picks = np.asarray(picks)
@@ -66,9 +75,12 @@ def errors_of(errors: ArrayLike, picks: ArrayLike, eligible: ArrayLike | None = 
             f"of shape {picks.shape}"
         )
     for t, pick in enumerate(picks):
+        if pick == GENERIC and generic is not None:
+            continue
         if not 0 <= pick < errors.shape[1] or not eligible[t, pick]:
             raise InputError(f"picks: expert {pick} is not eligible for task {t}")
-    return errors[np.arange(len(errors)), picks]
+    reached = errors[np.arange(len(errors)), picks]
+    return reached if generic is None else np.where(picks == GENERIC, generic, reached)
 
 
 def relative_increases(
@@ -76,6 +88,7 @@ def relative_increases(
     errors: ArrayLike,
     eligible: ArrayLike | None = None,
     floor: ArrayLike | None = None,
+    generic: ArrayLike | None = None,
 ) -> Array:
     """Relative error increase over the best eligible expert, `chosen / best - 1`, for each task.
 
@@ -85,14 +98,17 @@ def relative_increases(
         eligible: bool `[T, M]`, experts that may be picked for each task; `None`: all.
         floor: error floor, a number or `[T]`, e.g. half a test image; smaller errors count as it.
             `None`: no floor, and the best errors must be positive.
+        generic: `[T]`, error of the generic network, which then counts among the best.
 
     Returns:
-        `[T]`; negative only for baselines that are better than every eligible expert.
+        `[T]`; negative only for what is better than every eligible expert (and `generic`).
 
     Raises:
         InputError: if an optimum is 0 and there is no floor, or errors are not in [0, 1].
     """
     best = best_errors(errors, eligible)
+    if generic is not None:
+        best = np.minimum(best, generic)
     reached = np.asarray(chosen, dtype=np.float64)
     if reached.shape != best.shape or not np.all((reached >= 0) & (reached <= 1)):
         raise InputError(f"chosen: expected {len(best)} errors in [0, 1], one per task")
@@ -157,9 +173,27 @@ def rank_of_pick(
     Raises:
         InputError: if errors are not in [0, 1], or a pick is not an eligible expert.
     """
-    chosen = errors_of(errors, picks, eligible)
+    return rank_of_error(errors_of(errors, picks, eligible), errors, eligible)
+
+
+def rank_of_error(
+    chosen: ArrayLike, errors: ArrayLike, eligible: ArrayLike | None = None
+) -> NDArray[np.intp]:
+    """Rank of an error among those of the experts, for each task: 1 + the number of better ones.
+
+    Args:
+        chosen: `[T]`, error of a pick or of the generic network on each task.
+        errors: `[T, M]` in [0, 1].
+        eligible: bool `[T, M]`, experts that may be picked for each task; `None`: all.
+
+    Returns:
+        `[T]`, 1 if no eligible expert is better.
+
+    Raises:
+        InputError: if errors are not in [0, 1].
+    """
     errors, eligible = _checked(errors, eligible)
-    return 1 + np.sum(eligible & (errors < chosen[:, None]), axis=1)
+    return 1 + np.sum(eligible & (errors < np.asarray(chosen)[:, None]), axis=1)
 
 
 def nearest_eligible(distance: ArrayLike, eligible: ArrayLike | None = None) -> NDArray[np.intp]:

@@ -175,11 +175,13 @@ class Zoo:
         """Refuse an expert that could not be added, before any time goes into it.
 
         Raises:
-            InputError: if the name cannot be a folder's or is taken.
+            InputError: if the name cannot be a folder's, is taken or that of the generic network.
             FileError: if the folder that is to hold the zoo does not exist, or is not one.
         """
         if not name or name[0] == "." or Path(name).name != name or name == TRIVIAL:
             raise InputError(f"expert {name!r}: its name becomes a folder's: give it a plain one")
+        if name == "generic":
+            raise InputError("expert 'generic': this is the name of the probe itself; take --name")
         if not self.folder.exists():
             if not self.folder.absolute().parent.is_dir():
                 raise FileError(f"{self.folder}: the folder that is to hold it does not exist")

@@ -154,6 +154,9 @@ def test_recommend_as_table_json_and_report(t2v, zoo, folder):
     quick = json.loads(t2v(*ask[:-4], "--splits", 0, "--json").out)
     assert quick["experts"][0]["distance"] == first["distance"]
     assert quick["experts"][0]["spread"] is None and not quick["decisive"]
+    near = first["symmetric"] < answer["threshold"]
+    assert answer["use"] == quick["use"] == ("pets" if near else "generic")
+    assert ("Take the generic network" in table.out) == (not near)
 
 
 @pytest.mark.parametrize("name", ["symmetric", "asymmetric", "domain"])
@@ -175,6 +178,7 @@ def test_recommend_ranks_as_the_strategy_of_selection(t2v, zoo, folder, name):
     ranking = strategy.select(meta.query(0))
     assert [e["name"] for e in answer["experts"]] == [entries[m].name for m in ranking]
     assert answer["strategy"] == name and answer["halves"] == 4
+    assert (answer["threshold"] is None) == (name == "domain")
 
 
 def test_recommend_by_the_zoos_common_trivial_embedding(t2v, zoo):

@@ -173,6 +173,11 @@ def test_names_that_are_no_folders_are_refused(tmp_path, name):
         Zoo(tmp_path).check_new(name)
 
 
+def test_no_expert_is_called_as_the_generic_network(tmp_path):
+    with pytest.raises(InputError, match="name of the probe itself"):
+        Zoo(tmp_path).check_new("generic")
+
+
 def test_zoos_and_probes_that_do_not_go_together(tmp_path, probe, embedding):
     zoo = Zoo(tmp_path / "zoo")
     zoo.check_probe(small_probe())  # there is none yet

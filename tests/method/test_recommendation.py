@@ -1,8 +1,10 @@
 """Ranking experts, how sure it is, and the report: against plain numpy and fresh draws."""
 
+import csv
 import json
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -10,8 +12,11 @@ from scipy.optimize import brentq
 
 from t2v.cli.plain_words import next_steps, verdict
 from t2v.cli.report import page, write_report
+from t2v.distances import DEFAULT_PRIOR
 from t2v.errors import FileError, InputError
 from t2v.meta_task import MetaTask
+from t2v.pretrained.thresholds import COLUMNS, KIND, threshold_of
+from t2v.probe import load_probe
 from t2v.recommendation import STRATEGIES, recommend
 from t2v.selection import BruteForce, Nearest, TaskBlind
 from tests.fakes import FakeEmbedding
@@ -139,14 +144,47 @@ def test_seldom_decisive_where_two_experts_are_equally_near():
     assert sure < 8
 
 
-def test_a_task_unlike_all_experts_is_called_so():
+def test_a_task_unlike_all_experts_is_for_the_generic_network():
     rng = np.random.default_rng(1)
     base = rng.gamma(1.0, size=F)
     sources = [embedding(f"e{m}", base * rng.uniform(0.8, 1.2, F)) for m in range(4)]
     target = embedding("odd", rng.permutation(base) ** 3)
-    found = recommend(target, sources, halves_of(np.tile(target.fisher, (10, 1)), 2))
-    assert found.far_from_all and "generic" in verdict(found)
-    assert not recommend(sources[0], sources).far_from_all
+    halves = halves_of(np.tile(target.fisher, (10, 1)), 2)
+    distance = min(by_hand(target, source, alpha=0) for source in sources)
+    found = recommend(target, sources, halves, strategy=STRATEGIES["symmetric"], threshold=0.15)
+    assert distance > 0.15 and found.use == "generic"
+    words = verdict(found)
+    assert words.startswith("Take the generic network") and f"{distance:.3f}" in words
+    assert "Add experts" in next_steps(found)[-1]
+    assert (found.as_dict()["use"], found.as_dict()["threshold"]) == ("generic", 0.15)
+    assert "0.150 on" in page(found, top=4, facts="")
+    near = recommend(sources[0], sources, halves, threshold=0.15)
+    assert near.use == near.experts[0] == near.as_dict()["use"] == "e0"
+    assert "e0 is near enough" in verdict(near) and "Add experts" not in str(next_steps(near))
+    unknown = recommend(target, sources, halves)
+    assert unknown.use == unknown.experts[0] and unknown.as_dict()["threshold"] is None
+    assert "no threshold" in verdict(unknown) and "Threshold" not in page(unknown, top=4, facts="")
+
+
+def test_at_the_threshold_and_beyond_the_generic_network_is_taken():
+    """As the strategy does: an expert counts only below the threshold."""
+    sources = zoo()
+    target = embedding("mine", images(sources).mean(0))
+    distance = recommend(target, sources).symmetric[0]
+    uses = {t: recommend(target, sources, threshold=t).use for t in (distance, distance + 1e-9)}
+    assert list(uses.values()) == ["generic", "e0"]
+
+
+def test_the_package_knows_the_threshold_of_its_own_probe():
+    probe = load_probe("synthetic", device="cpu")
+    assert 0 < threshold_of(probe.sha256, probe.image_size) < 1
+    assert threshold_of(probe.sha256, probe.image_size + 1) is None
+    assert threshold_of("0" * 64, probe.image_size) is None
+    with (files("t2v.pretrained") / "thresholds.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:  # what recommend compares with it
+        assert tuple(row) == COLUMNS and all(row.values())
+        assert (row["kind"], float(row["prior"])) == (KIND, DEFAULT_PRIOR)
 
 
 def test_one_expert_and_one_pair_of_halves():

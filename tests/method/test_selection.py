@@ -14,11 +14,13 @@ from t2v.experts.error_matrix import ErrorMatrix
 from t2v.meta_task import MetaTask
 from t2v.selection import (
     ALPHAS,
+    GENERIC,
     BruteForce,
     Chance,
     Generic,
     Nearest,
     NearestDomain,
+    NearestOrGeneric,
     TaskBlind,
     leave_one_out,
     ranked,
@@ -69,6 +71,9 @@ BLIND_TO_ROW = [
     Nearest("kl"),
     Nearest("jensen_shannon", layers=("second",)),
     NearestDomain(),
+    NearestOrGeneric(),
+    NearestOrGeneric("asymmetric", alpha="chosen"),
+    NearestOrGeneric(threshold=0.1, name="nearest-or-generic, fixed"),
 ]
 
 
@@ -80,7 +85,9 @@ def test_the_row_of_the_target_plays_no_part(strategy, poison):
         errors = meta.errors.copy()
         row = np.random.default_rng(t).random(errors.shape[1])
         errors[t] = {"nan": np.nan, "random": row, "reversed": 0.9 - errors[t]}[poison]
-        poisoned = replace(meta, errors=errors)
+        generic = meta.generic.copy()
+        generic[t] = {"nan": np.nan, "random": row[0], "reversed": 0.9 - generic[t]}[poison]
+        poisoned = replace(meta, errors=errors, generic=generic)
         np.testing.assert_array_equal(
             strategy.select(poisoned.query(t)), strategy.select(meta.query(t))
         )
@@ -135,7 +142,11 @@ def test_permuting_the_experts_permutes_the_ranking(strategy, seed, data):
     )
     for t in range(5):
         ranking = strategy.select(meta.query(t))
-        np.testing.assert_array_equal(order[strategy.select(moved.query(t))], ranking)
+        of_moved = strategy.select(moved.query(t))
+        of_moved = np.where(of_moved == GENERIC, GENERIC, order[of_moved])
+        np.testing.assert_array_equal(of_moved, ranking)
+        assert (GENERIC in ranking) == isinstance(strategy, NearestOrGeneric)
+        ranking = ranking[ranking != GENERIC]
         assert meta.eligible[t, ranking].all() and len(set(ranking)) == len(ranking)
         unknown = [m for m, e in enumerate(meta.experts) if e is None]
         if not isinstance(strategy, TaskBlind):
