@@ -14,10 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import nn
 
+from t2v._numerics.convolutions import convolutions
 from t2v._numerics.trivial import FORMS, probe_trivial
 from t2v._run.files import replacing
 from t2v._run.progress import bar
-from t2v.architectures import convolutions
 from t2v.errors import FileError, InputError
 from t2v.fisher import filter_fisher
 from t2v.head import fit_head

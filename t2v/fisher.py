@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
+from t2v._numerics.convolutions import convolutions, frozen
 from t2v._numerics.gradient_norms import cached_bytes
 from t2v._numerics.gradient_taps import GradientTaps
 from t2v._numerics.precision import full_precision
-from t2v.architectures import convolutions, frozen
 from t2v.errors import InputError
 
 ESTIMATORS = ("exact", "sketch", "sample")

@@ -11,17 +11,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from t2v._numerics.convolutions import convolutions
 from t2v._numerics.precision import full_precision
-from t2v.architectures import (
+from t2v.errors import FileError, InputError
+from t2v.head import Head
+from t2v.pretrained.architectures import (
     build_network,
-    convolutions,
     detach_head,
     fill,
     read_state_dict,
     state_sha256,
 )
-from t2v.errors import FileError, InputError
-from t2v.head import Head
 from t2v.task import ImageSource
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from t2v._numerics.convolutions import convolutions, frozen
 from t2v._numerics.precision import full_precision
-from t2v.architectures import convolutions, frozen
 from t2v.errors import InputError
 from t2v.fisher import check_images
 

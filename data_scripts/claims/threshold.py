@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_scripts.claims.selection import meta_tasks_of
 from t2v import load_probe
 from t2v._run.files import replacing
 from t2v.book import tables
@@ -54,7 +55,7 @@ def main() -> None:
     probe = load_probe("synthetic", device=arguments.device)
     parts = []
     for seed in arguments.seeds:
-        for name, overlap, meta in meta_tasks(seed, arguments.scale, probe):
+        for name, overlap, meta in meta_tasks_of(seed, arguments.scale, probe):
             parts.append(costs_of(meta))
             where = f"seed {seed}, {name}, overlap {overlap}"
             print(f"{where}: {best_threshold(*parts[-1]):.3f}", flush=True)

@@ -22,8 +22,8 @@ import pandas as pd
 from data_scripts.claims.resume import continued
 from data_scripts.claims.selection import meta_tasks_of
 from t2v import load_probe
+from t2v._numerics.convolutions import convolutions
 from t2v._numerics.trivial import probe_trivial
-from t2v.architectures import convolutions
 from t2v.book import tables
 from t2v.book.provenance import device_name
 from t2v.evaluation import bootstrap, mean_interval, relative_increases

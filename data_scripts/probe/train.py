@@ -26,12 +26,12 @@ from torch.nn.functional import cross_entropy, pad
 
 from data_scripts.probe.equalise_layers import equalise
 from t2v._run.files import replacing, sha256_of
-from t2v.architectures import SYNTHETIC_WEIGHTS
 from t2v.libraries import load_library
 from t2v.libraries.worlds.creatures.evolution import FIRST_TRAINING_SEED
 from t2v.libraries.worlds.garments.attributes import ATTRIBUTES
 from t2v.libraries.worlds.garments.images import draw_garments
 from t2v.libraries.worlds.wardrobe import wardrobe_garments
+from t2v.pretrained.architectures import SYNTHETIC_WEIGHTS
 from t2v.pretrained.synthetic_net import SyntheticNet
 from t2v.probe import IMAGENET_MEAN, IMAGENET_STD
 

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 from t2v._run.tensors import read_tensors, write_tensors
-from t2v.architectures import state_sha256
 from t2v.errors import FileError, InputError
 from t2v.experts.linear_classifiers import WEIGHT_DECAY
 from t2v.head import Head, fit_head
+from t2v.pretrained.architectures import state_sha256
 from t2v.probe import Probe
 from t2v.task import Task
 

@@ -1,1 +1,1 @@
-"""The network `synthetic` and its weights, so that a probe is there without a download."""
+"""Networks by name and their weights; the network `synthetic` comes with the package."""

@@ -117,7 +117,7 @@ def test_distances_as_table_json_and_picture(t2v, folder):
 @pytest.fixture(scope="module")
 def zoo(folder):
     """A zoo of two experts, one trained here and one from a state dict."""
-    from t2v.architectures import SYNTHETIC_WEIGHTS
+    from t2v.pretrained.architectures import SYNTHETIC_WEIGHTS
 
     options = ["--probe", "synthetic", "--device", "cpu"]
     commands = (

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from data_scripts.probe.equalise_layers import layer_means, rescaled
-from t2v.architectures import SYNTHETIC_WEIGHTS
+from t2v.pretrained.architectures import SYNTHETIC_WEIGHTS
 from t2v.probe import load_probe
 
 

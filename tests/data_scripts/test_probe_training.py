@@ -22,12 +22,12 @@ from data_scripts.probe.train import (
     train,
 )
 from t2v import distance_matrix, task2vec
-from t2v.architectures import SYNTHETIC_WEIGHTS
 from t2v.libraries import load_library
 from t2v.libraries.worlds.creatures.evolution import FIRST_TRAINING_SEED
 from t2v.libraries.worlds.garments.attributes import ATTRIBUTES
 from t2v.libraries.worlds.garments.images import draw_garments
 from t2v.libraries.worlds.wardrobe import wardrobe_garments
+from t2v.pretrained.architectures import SYNTHETIC_WEIGHTS
 from t2v.pretrained.synthetic_net import SyntheticNet
 from t2v.probe import load_probe
 

@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import save_file
 
 from t2v import FileError, InputError, Task, load_probe
-from t2v.architectures import state_sha256
 from t2v.experts import fine_tuning, training
 from t2v.experts.expert import Expert, generic_expert, hog_expert
 from t2v.experts.fine_tuning import fine_tune, train_experts
 from t2v.experts.training import Schedule
+from t2v.pretrained.architectures import state_sha256
 from tests.small import small_probe, small_task
 
 SHORT = Schedule(steps=6, batch_size=8)

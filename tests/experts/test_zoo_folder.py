@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from t2v._run import tensors
-from t2v.architectures import SYNTHETIC_WEIGHTS
 from t2v.distances import distance_matrix, with_trivial
 from t2v.embedding import domain2vec, task2vec
 from t2v.errors import FileError, InputError
@@ -15,6 +14,7 @@ from t2v.experts import fine_tuning
 from t2v.experts.expert import Expert, generic_expert
 from t2v.experts.zoo_errors import ZooErrors, hold_out
 from t2v.experts.zoo_folder import TRIVIAL, Zoo, read_expert
+from t2v.pretrained.architectures import SYNTHETIC_WEIGHTS
 from t2v.probe import load_probe
 from tests.small import small_probe, small_task
 
