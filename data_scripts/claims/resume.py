@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from t2v import Probe, load_probe
 from t2v.book import tables
+from t2v.book.provenance import device_name
 
 
 def continued(
@@ -31,3 +35,45 @@ def continued(
     if differences:
         parser.error(f"{path} cannot be continued, it was made with {'; '.join(differences)}")
     return [frame], note["seconds"]
+
+
+def seed_by_seed(
+    description: str,
+    measure: Callable[[int, str, Probe], Iterable[Mapping[str, Any]]],
+    columns: Iterable[str],
+    report: Callable[[pd.DataFrame], str],
+    write: Callable[[pd.DataFrame, Path, float, Mapping[str, str]], None],
+) -> None:
+    """The command line of a script: measure the seeds that the table lacks, one after the other.
+
+    The table is written after every seed, if `--out` names one, and means are printed.
+
+    Args:
+        description: docstring of the script; its first line is the help.
+        measure: function from seed, scale and probe to the rows of one world.
+        columns: names of the columns, with `seed` among them.
+        report: function from rows to their means in words.
+        write: function of the rows of all seeds, the path, the computing time in seconds, and
+            further entries of the sidecar.
+    """
+    parser = argparse.ArgumentParser(description=description.split("\n")[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[302, 303, 304, 305, 306])
+    parser.add_argument("--scale", default="laptop")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    parser.add_argument("--out", type=Path, help="table to write (.csv)")
+    arguments = parser.parse_args()
+    probe = load_probe("synthetic", device=arguments.device)
+    made = {"scale": arguments.scale, "device": device_name(probe.device), "probe": probe.sha256}
+    frames, seconds = continued(parser, arguments.out, made)
+    done = {seed for frame in frames for seed in frame.seed}
+    for seed in arguments.seeds:
+        if seed in done:
+            continue
+        started = time.time()
+        rows = list(measure(seed, arguments.scale, probe))
+        frames.append(pd.DataFrame(rows, columns=list(columns)))
+        seconds += time.time() - started
+        print(f"seed {seed}: {time.time() - started:.0f} s\n{report(frames[-1])}", flush=True)
+        if arguments.out:
+            write(pd.concat(frames, ignore_index=True), arguments.out, seconds, made)
+    print(f"\nall seeds\n{report(pd.concat(frames))}")

@@ -8,19 +8,16 @@ written after every seed; seeds that it has already are not run again.
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from data_scripts.claims.resume import continued
-from t2v import evaluation, load_library, load_probe
+from data_scripts.claims.resume import seed_by_seed
+from t2v import evaluation, load_library
 from t2v.book import tables
 from t2v.book.meta_tasks import build_meta_tasks
-from t2v.book.provenance import device_name
 from t2v.evaluation import best_errors
 from t2v.experts.error_matrix import error_matrix
 from t2v.experts.expert import generic_expert
@@ -149,28 +146,7 @@ def report(frame: pd.DataFrame) -> str:
 
 def main() -> None:
     """Measure the claims, write the table after every seed if asked to, and print means."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[302, 303, 304, 305, 306])
-    parser.add_argument("--scale", default="laptop")
-    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
-    parser.add_argument("--out", type=Path, help="table to write (.csv)")
-    arguments = parser.parse_args()
-    probe = load_probe("synthetic", device=arguments.device)
-    made = {"scale": arguments.scale, "device": device_name(probe.device), "probe": probe.sha256}
-    frames, seconds = continued(parser, arguments.out, made)
-    done = {seed for frame in frames for seed in frame.seed}
-    for seed in arguments.seeds:
-        if seed in done:
-            continue
-        started = time.time()
-        rows = list(measure(seed, arguments.scale, probe))
-        frames.append(pd.DataFrame(rows, columns=list(COLUMNS)))
-        seconds += time.time() - started
-        print(f"seed {seed}: {time.time() - started:.0f} s\n{report(frames[-1])}", flush=True)
-        if arguments.out:
-            rows = pd.concat(frames, ignore_index=True)
-            write(rows, arguments.out, seconds, made)
-    print(f"\nall seeds\n{report(pd.concat(frames))}")
+    seed_by_seed(__doc__, measure, COLUMNS, report, write)
 
 
 def write(frame: pd.DataFrame, path: Path, seconds: float, made: Mapping[str, str]) -> None:

@@ -10,8 +10,6 @@ that it has already are not run again.
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data_scripts.claims.resume import continued
+from data_scripts.claims.resume import seed_by_seed
 from data_scripts.claims.selection import meta_tasks_of
-from t2v import load_probe
 from t2v._numerics.convolutions import convolutions
 from t2v._numerics.trivial import probe_trivial
 from t2v.book import tables
-from t2v.book.provenance import device_name
 from t2v.evaluation import bootstrap, mean_interval, relative_increases
 from t2v.meta_task import MetaTask
 from t2v.probe import Probe
@@ -122,27 +118,7 @@ def report(frame: pd.DataFrame) -> str:
 
 def main() -> None:
     """Measure the forms, write the table after every seed if asked to, and print means."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[302, 303, 304, 305, 306])
-    parser.add_argument("--scale", default="laptop")
-    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
-    parser.add_argument("--out", type=Path, help="table to write (.csv)")
-    arguments = parser.parse_args()
-    probe = load_probe("synthetic", device=arguments.device)
-    made = {"scale": arguments.scale, "device": device_name(probe.device), "probe": probe.sha256}
-    frames, seconds = continued(parser, arguments.out, made)
-    done = {seed for frame in frames for seed in frame.seed}
-    for seed in arguments.seeds:
-        if seed in done:
-            continue
-        started = time.time()
-        rows = list(measure(seed, arguments.scale, probe))
-        frames.append(pd.DataFrame(rows, columns=list(COLUMNS)))
-        seconds += time.time() - started
-        print(f"seed {seed}: {time.time() - started:.0f} s\n{report(frames[-1])}", flush=True)
-        if arguments.out:
-            write(pd.concat(frames, ignore_index=True), arguments.out, seconds, made)
-    print(f"\nall seeds\n{report(pd.concat(frames))}")
+    seed_by_seed(__doc__, measure, COLUMNS, report, write)
 
 
 def write(frame: pd.DataFrame, path: Path, seconds: float, made: Mapping[str, str]) -> None:
