@@ -60,6 +60,17 @@ def wanted(extra: str = "dev") -> list[Requirement]:
     return found
 
 
+def test_older_pythons_are_refused():
+    assert not SpecifierSet(PYPROJECT["requires-python"]).contains("3.9.9")
+
+
+def test_no_file_of_the_set_up_names_a_package_host():
+    # which index is used is the user's own configuration; the hook before a commit can be left out
+    for name in ("Makefile", "environment.yml", "requirements.lock", ".ci/run", "pyproject.toml"):
+        text = (ROOT / name).read_text()
+        assert not re.search(r"--(extra-)?index-url|--find-links|https?://(?!github\.com)", text)
+
+
 @pytest.mark.parametrize("python", SUPPORTED)
 def test_lock_has_every_dependency_in_the_range_that_is_asked_for(python):
     assert SpecifierSet(PYPROJECT["requires-python"]).contains(python)

@@ -132,6 +132,7 @@ def test_pages_get_the_launch_buttons_and_no_cell_is_run_by_sphinx(tmp_path):
     path.write_text(yaml.safe_dump(with_address(CONFIG, "https://github.com/a/b")))
     sphinx, _ = get_final_config(user_yaml=path, cli_config={"latex_individualpages": False})
     assert sphinx["nb_execution_mode"] == "off"
+    assert CONFIG["only_build_toc_files"] is True
     options = sphinx["html_theme_options"]
     assert options["repository_url"] == "https://github.com/a/b" and options["launch_buttons"]
     assert CONFIG["sphinx"]["config"]["html_theme_options"].items() <= options.items()
