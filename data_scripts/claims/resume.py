@@ -40,9 +40,8 @@ def continued(
 def seed_by_seed(
     description: str,
     measure: Callable[[int, str, Probe], Iterable[Mapping[str, Any]]],
-    columns: Iterable[str],
+    columns: Mapping[str, tuple[str, str]],
     report: Callable[[pd.DataFrame], str],
-    write: Callable[[pd.DataFrame, Path, float, Mapping[str, str]], None],
 ) -> None:
     """The command line of a script: measure the seeds that the table lacks, one after the other.
 
@@ -51,10 +50,8 @@ def seed_by_seed(
     Args:
         description: docstring of the script; its first line is the help.
         measure: function from seed, scale and probe to the rows of one world.
-        columns: names of the columns, with `seed` among them.
+        columns: unit and meaning of the columns, with `seed` among them.
         report: function from rows to their means in words.
-        write: function of the rows of all seeds, the path, the computing time in seconds, and
-            further entries of the sidecar.
     """
     parser = argparse.ArgumentParser(description=description.split("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[302, 303, 304, 305, 306])
@@ -75,5 +72,14 @@ def seed_by_seed(
         seconds += time.time() - started
         print(f"seed {seed}: {time.time() - started:.0f} s\n{report(frames[-1])}", flush=True)
         if arguments.out:
-            write(pd.concat(frames, ignore_index=True), arguments.out, seconds, made)
+            frame = pd.concat(frames, ignore_index=True)
+            tables.write(
+                frame,
+                arguments.out,
+                columns={name: {"unit": u, "meaning": m} for name, (u, m) in columns.items()},
+                limits="synthetic worlds; the probe was trained on worlds of other seeds",
+                seed=sorted({int(seed) for seed in frame.seed}),
+                seconds=seconds,
+                **made,
+            )
     print(f"\nall seeds\n{report(pd.concat(frames))}")

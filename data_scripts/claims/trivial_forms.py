@@ -10,8 +10,7 @@ that it has already are not run again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -118,27 +117,7 @@ def report(frame: pd.DataFrame) -> str:
 
 def main() -> None:
     """Measure the forms, write the table after every seed if asked to, and print means."""
-    seed_by_seed(__doc__, measure, COLUMNS, report, write)
-
-
-def write(frame: pd.DataFrame, path: Path, seconds: float, made: Mapping[str, str]) -> None:
-    """Write the rows of all seeds so far.
-
-    Args:
-        frame: one row per seed, meta-task, form and α.
-        path: path of the table.
-        seconds: computing time of all rows.
-        made: further entries of the sidecar.
-    """
-    tables.write(
-        frame,
-        path,
-        columns={name: {"unit": u, "meaning": m} for name, (u, m) in COLUMNS.items()},
-        limits="synthetic worlds; the probe was trained on worlds of other seeds",
-        seed=sorted({int(seed) for seed in frame.seed}),
-        seconds=seconds,
-        **made,
-    )
+    seed_by_seed(__doc__, measure, COLUMNS, report)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,7 @@ import pytest
 from data_scripts.claims.resume import seed_by_seed
 from t2v.book import tables
 
-COLUMNS = {"seed": {"unit": "", "meaning": "of it"}, "x": {"unit": "", "meaning": "twice that"}}
-
-
-def write(frame, path, seconds, made):
-    tables.write(frame, path, columns=COLUMNS, limits="none", seconds=seconds, **made)
+COLUMNS = {"seed": ("", "seed of the world"), "x": ("", "twice the seed")}
 
 
 def test_a_later_run_adds_the_seeds_that_are_not_there(tmp_path, monkeypatch, capsys):
@@ -25,7 +21,7 @@ def test_a_later_run_adds_the_seeds_that_are_not_there(tmp_path, monkeypatch, ca
     def run(*arguments):
         command = ["claims", *arguments, "--device", "cpu", "--out", str(tmp_path / "t.csv")]
         monkeypatch.setattr(sys, "argv", command)
-        seed_by_seed("Claims.\nMore.", measure, COLUMNS, lambda rows: f"{rows.x.mean()}", write)
+        seed_by_seed("Claims.\nMore.", measure, COLUMNS, lambda rows: f"{rows.x.mean()}")
 
     run("--seeds", "1")
     run("--seeds", "1", "2")
