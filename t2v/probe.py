@@ -17,6 +17,7 @@ from t2v.errors import FileError, InputError
 from t2v.head import Head
 from t2v.pretrained.architectures import (
     build_network,
+    default_image_size,
     detach_head,
     fill,
     read_state_dict,
@@ -145,12 +146,13 @@ def load_probe(
     """A probe network with its pretrained weights.
 
     Args:
-        name: "synthetic" (a small residual network for 48 px, part of the package), or the name of
-            any torchvision classifier with convolutions, e.g. "resnet34".
-        weights: a state dict, `.safetensors` or `.pth`. Default: the package's for "synthetic";
-            else `NAME.safetensors` in the folder named by the environment variable `T2V_WEIGHTS`,
-            else torchvision's (from its cache, or downloaded).
-        image_size: pixels; default: 48 for "synthetic", 224 otherwise.
+        name: "imagenet" (MobileNetV2, trained on ImageNet) or "synthetic" (a small residual
+            network), which come with the package; or any torchvision classifier with convolutions,
+            e.g. "resnet34", the paper's.
+        weights: a state dict, `.safetensors` or `.pth`. Default: the package's for "imagenet" and
+            "synthetic"; else `NAME.safetensors` in the folder named by the environment variable
+            `T2V_WEIGHTS`, else torchvision's (from its cache, or downloaded).
+        image_size: pixels; default: 64 for "imagenet", 48 for "synthetic", 224 otherwise.
         device: a torch device; "auto": CUDA if available.
 
     Raises:
@@ -166,7 +168,7 @@ def load_probe(
     try:
         head_at = detach_head(network, state)
         fill(network, state)
-    except (RuntimeError, KeyError) as error:
+    except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise FileError(f"weights {weights or 'of ' + name} do not fit {name}: {reason}") from None
     device = _device(device)
@@ -174,7 +176,7 @@ def load_probe(
         name=name,
         network=_ready(network, device),
         head_at=head_at,
-        image_size=image_size or (48 if name == "synthetic" else 224),
+        image_size=image_size or default_image_size(name),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         sha256=state_sha256(state),

@@ -63,7 +63,7 @@ def embed(
         Path | None,
         typer.Option("-o", "--output", help="File to write; default: NAME.safetensors."),
     ] = None,
-    probe: ProbeName = "resnet34",
+    probe: ProbeName = "imagenet",
     weights: Weights = None,
     image_size: ImageSize = None,
     device: Device = "auto",

@@ -18,12 +18,26 @@ Images = Annotated[
         metavar="IMAGES", help="Folder with one sub-folder per class, or CSV with path and label."
     ),
 ]
-ProbeName = Annotated[str, typer.Option("--probe", help="'synthetic' or a torchvision classifier.")]
+ProbeName = Annotated[
+    str,
+    typer.Option(
+        "--probe",
+        help="'imagenet', 'synthetic' or a torchvision classifier; resnet34 is the paper's.",
+    ),
+]
 Weights = Annotated[
     Path | None,
-    typer.Option(help="State dict of the probe, .safetensors or .pth; default: torchvision's."),
+    typer.Option(
+        help="State dict of the probe, .safetensors or .pth; default: the package's for imagenet "
+        "and synthetic, else torchvision's."
+    ),
 ]
-ImageSize = Annotated[int | None, typer.Option(help="Image size in pixels; default: 224.", min=16)]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        help="Image size in pixels; default: 64 for imagenet, 48 for synthetic, else 224.", min=16
+    ),
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -21,7 +21,7 @@ app = typer.Typer(help="Manage a zoo of experts.", no_args_is_help=True)
 Folder = Annotated[Path, typer.Argument(metavar="ZOO", help="Folder of the zoo.")]
 ZooProbe = Annotated[
     str | None,
-    typer.Option("--probe", help="Probe; default: that of the zoo, resnet34 for a new one."),
+    typer.Option("--probe", help="Probe; default: that of the zoo, imagenet for a new one."),
 ]
 MaxImages = Annotated[
     int, typer.Option(help="Embed at most this many images, drawn evenly over classes.", min=2)

@@ -136,7 +136,7 @@ class Zoo:
         """The probe with which the zoo's tasks are embedded.
 
         Args:
-            name: architecture; default: that of the zoo, of an empty one "resnet34".
+            name: architecture; default: that of the zoo, of an empty one "imagenet".
             weights: file of the weights, see `t2v.load_probe`.
             image_size: pixels; default: that of the zoo, of an empty one the probe's.
             device: "cpu", "cuda" or "auto".
@@ -145,7 +145,7 @@ class Zoo:
             InputError: naming what differs from the probe of the zoo's embeddings.
         """
         spec = self.entries[0].embedding.spec if self.folder.exists() and self.entries else {}
-        name = name or spec.get("probe", "resnet34")
+        name = name or spec.get("probe", "imagenet")
         probe = load_probe(name, weights, image_size or spec.get("image_size"), device)
         self.check_probe(probe)
         return probe

@@ -1,1 +1,1 @@
-"""Networks by name and their weights; the network `synthetic` comes with the package."""
+"""Networks by name and their weights; `imagenet` and `synthetic` come with the package."""

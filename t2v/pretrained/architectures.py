@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -16,22 +17,39 @@ from torch import Tensor, nn
 from t2v.errors import FileError, InputError
 
 SYNTHETIC_WEIGHTS = Path(__file__).with_name("synthetic.safetensors")
+IMAGENET_WEIGHTS = Path(__file__).with_name("imagenet.safetensors")
+PACKAGED = {"synthetic": SYNTHETIC_WEIGHTS, "imagenet": IMAGENET_WEIGHTS}
+KNOWN = "'imagenet', 'synthetic' or a torchvision classifier, e.g. 'resnet34'"
+_IMAGE_SIZES = {"synthetic": 48, "imagenet": 64}  # pixels
+
+
+def default_image_size(name: str) -> int:
+    """Image size in pixels: that of the libraries for the package's networks, 224 otherwise."""
+    return _IMAGE_SIZES.get(name, 224)
+
+
+def torchvision_name(name: str) -> str:
+    """The architecture of a network by torchvision's name: "imagenet" has that of its file."""
+    if name != "imagenet":
+        return name
+    described = IMAGENET_WEIGHTS.with_suffix(".json").read_text(encoding="utf-8")
+    return str(json.loads(described)["architecture"])
 
 
 def read_state_dict(name: str, weights: str | Path | None) -> dict[str, Tensor]:
     """The state dict of a network, in float32 where it is floating point.
 
     Args:
-        name: "synthetic" or the name of a torchvision classifier.
-        weights: a `.safetensors` or `.pth` file; `None`: the package's for "synthetic", else
-            `NAME.safetensors` in the folder `T2V_WEIGHTS`, else torchvision's.
+        name: "imagenet", "synthetic" or the name of a torchvision classifier.
+        weights: a `.safetensors` or `.pth` file; `None`: the package's for "imagenet" and
+            "synthetic", else `NAME.safetensors` in the folder `T2V_WEIGHTS`, else torchvision's.
 
     Raises:
         InputError: for an unknown network.
         FileError: if the weights cannot be read or downloaded, or are not a state dict.
     """
-    if weights is None and name == "synthetic":
-        weights = SYNTHETIC_WEIGHTS
+    if weights is None:
+        weights = PACKAGED.get(name)
     folder = os.environ.get("T2V_WEIGHTS")
     if weights is None and folder and (Path(folder) / f"{name}.safetensors").exists():
         weights = Path(folder) / f"{name}.safetensors"
@@ -60,9 +78,7 @@ def _torchvision_state(name: str) -> dict[str, Tensor]:
     from torchvision import models
 
     if name not in models.list_models(models):
-        raise InputError(
-            f"unknown probe {name!r}: 'synthetic' or a torchvision classifier, e.g. 'resnet34'"
-        )
+        raise InputError(f"unknown probe {name!r}: {KNOWN}")
     entries = models.get_model_weights(name)
     entry = getattr(entries, "IMAGENET1K_V1", entries.DEFAULT)  # V1: those of the paper's time
     try:
@@ -107,18 +123,16 @@ def build_network(name: str) -> nn.Module:
         if name in ("googlenet", "inception_v3"):  # as torchvision sets them for its own weights
             options = {"transform_input": True, "init_weights": False}
         try:
-            network = models.get_model(name, weights=None, **options)
+            network = models.get_model(torchvision_name(name), weights=None, **options)
         except ValueError:
-            raise InputError(
-                f"unknown probe {name!r}: 'synthetic' or a torchvision classifier, e.g. 'resnet34'"
-            ) from None
+            raise InputError(f"unknown probe {name!r}: {KNOWN}") from None
     if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
         raise InputError(f"probe {name!r} has no convolutions: choose a convolutional network")
     return network
 
 
 def detach_head(network: nn.Module, state: dict[str, Tensor]) -> str:
-    """Remove the classifier from a network and its state dict, in place.
+    """Remove the classifier from a network and, if it is there, from its state dict, in place.
 
     Returns:
         The path of the `Identity` that took its place.
@@ -140,7 +154,7 @@ def detach_head(network: nn.Module, state: dict[str, Tensor]) -> str:
         network.classifier.add_module("flatten", nn.Flatten())
         network.classifier.add_module("head", nn.Identity())
     for key in (f"{old}.weight", f"{old}.bias"):
-        del state[key]
+        state.pop(key, None)  # packaged weights have no classifier
     return head_at
 
 
