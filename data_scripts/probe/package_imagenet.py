@@ -15,11 +15,11 @@ from typing import Annotated, Any
 import typer
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torchvision.models import get_model
 
 from t2v._run.files import replacing, sha256_of
 from t2v.errors import FileError
 from t2v.pretrained.architectures import IMAGENET_WEIGHTS, detach_head, state_sha256
-from torchvision.models import get_model
 
 ARCHITECTURE = "mobilenet_v2"
 SMALL = 5_000  # values; what is smaller stays float32, see `packaged`
@@ -59,7 +59,7 @@ SOURCES: dict[str, dict[str, Any]] = {
         "training set, with a classifier that is not part of this file",
     },
     "squeezenet1_1": {
-        "what": "SqueezeNet 1.1 (Iandola et al. 2016) of the ONNX model zoo, trained by MXNet Gluon",
+        "what": "SqueezeNet 1.1 (Iandola et al. 2016) of the ONNX model zoo, trained by Gluon",
         "sha256": "8bfd47ca16691cf23b80d8b7357e7e93d03a24c99372bd27f8e4b6bd5ee4cee6",
         "licence": "Apache-2.0",
         "sources": [
