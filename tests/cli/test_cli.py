@@ -159,6 +159,24 @@ def test_recommend_as_table_json_and_report(t2v, zoo, folder):
     assert ("Take the generic network" in table.out) == (not near)
 
 
+def test_without_options_the_probe_is_the_one_trained_on_photographs(t2v, zoo, folder):
+    assert t2v("embed", "pets", "-o", "default.safetensors").code == 0
+    spec = Embedding.load(folder / "default.safetensors").spec
+    assert (spec["probe"], spec["image_size"]) == ("imagenet", 64)
+    mixed = t2v("distances", "default.safetensors", "cars.safetensors")
+    assert mixed.code == 2 and mixed.err.count("\n") == 1 and "probe" in mixed.err
+    # a zoo of another probe says so before anything is computed
+    mixed = t2v("recommend", "mine", "--zoo", "zoo", "--probe", "imagenet")
+    assert mixed.code == 2 and "probe synthetic, not imagenet" in mixed.err
+
+    assert t2v("zoo", "add", "photo zoo", "pets", "--steps", 2, "--max-images", 4).code == 0
+    ask = ("recommend", "mine", "--zoo", "photo zoo", "--splits", 0, "--max-images", 4)
+    told = " ".join(t2v(*ask).out.split())
+    assert "there is no threshold for this probe and distance" in told
+    answer = json.loads(t2v(*ask, "--json").out)
+    assert (answer["use"], answer["threshold"]) == ("pets", None)
+
+
 @pytest.mark.parametrize("name", ["symmetric", "asymmetric", "domain"])
 def test_recommend_ranks_as_the_strategy_of_selection(t2v, zoo, folder, name):
     answer = json.loads(
