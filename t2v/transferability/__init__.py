@@ -25,7 +25,7 @@ from t2v.transferability.mixture import n_leep
 from t2v.transferability.null import Null, permutation_null
 from t2v.transferability.registry import SCORES, Score
 from t2v.transferability.source_classes import leep, nce
-from t2v.transferability.static_list import Agreement, order_agreement, static_list
+from t2v.transferability.static_list import OrderAgreement, order_agreement, static_list
 
 __all__ = [
     # from an expert's own head
@@ -54,7 +54,7 @@ __all__ = [
     "static_list",
     # all of them, and how well they order experts
     "SCORES",
-    "Agreement",
+    "OrderAgreement",
     "Score",
     "order_agreement",
 ]

@@ -27,10 +27,10 @@ def gbc(
     covariance: Literal["diagonal", "spherical"] = "diagonal",
     dimensions: int = 64,
 ) -> float:
-    r"""Gaussian Bhattacharyya coefficient: minus the mean overlap of two classes, in [−1, 0].
+    """Gaussian Bhattacharyya coefficient: minus the mean overlap of two classes, in [−1, 0].
 
-    $-\frac{1}{C(C-1)}\sum_{c\ne c'}e^{-D_B(c,c')}$ on the first principal components (Pándy et al.
-    2022). The paper prints the sum, $C(C-1)$ times the mean. Estimated means of few images
+    The overlap is exp(−D), D the Bhattacharyya distance, on the first principal components (Pándy
+    et al. 2022). The paper prints the sum, C (C − 1) times the mean. Estimated means of few images
     lie too far apart, so the overlap is too small, the more so the more dimensions: compare experts
     at one number of `dimensions` only.
 

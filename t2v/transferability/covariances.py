@@ -1,6 +1,6 @@
-r"""H-score and regularised H-score: how much of the features' covariance lies between classes.
+"""H-score and regularised H-score: how much of the features' covariance lies between classes.
 
-Both are the variance of the scaled class indicators $(1[y=c]-p_c)/\sqrt{p_c}$ that a linear
+Both are the variance of the scaled class indicators ``(1[y = c] − p_c) / √p_c`` that a linear
 regression on the features explains: at most C − 1, their total variance.
 """
 
@@ -44,10 +44,10 @@ class PillaiTest(NamedTuple):
 def h_score(
     features: ArrayLike, labels: ArrayLike, *, folds: int | None = None, seed: int = 0
 ) -> float:
-    r"""H-score $\mathrm{tr}(\mathrm{cov}(F)^{-1}\,\mathrm{cov}(E[F|y]))$, in $[0, C-1]$.
+    """H-score ``tr(cov(F)⁻¹ cov(E[F|y]))``, in [0, C − 1].
 
     Bao et al. 2019; Pillai's trace of a one-way MANOVA. Labels at random reach
-    $(C-1)D/(N-1)$ on average (`pillai_test`), and $C-1$ if $N\le D+1$: there it is refused.
+    (C − 1) D / (N − 1) on average (`pillai_test`), and C − 1 if N ≤ D + 1: there it is refused.
 
     Args:
         features: `[N, D]`, N ≥ D + 2.
@@ -74,12 +74,11 @@ def h_score(
 def regularised_h_score(
     features: ArrayLike, labels: ArrayLike, *, folds: int | None = None, seed: int = 0
 ) -> float:
-    r"""H-score with a shrunk covariance, $(1-a)\,\mathrm{tr}(S_a^{-1}\,\mathrm{cov}(E[F|y]))$.
+    """H-score with a shrunk covariance, ``(1 − a) tr(S⁻¹ cov(E[F|y]))``.
 
-    $S_a=(1-a)\,\mathrm{cov}(F)+a\,\mathrm{tr}(\mathrm{cov}(F))/D\cdot I$ with the $a$ of Ledoit
-    and Wolf (2004); Ibrahim et al. 2022. All covariances are divided by N; with N − 1 for
-    the class means, as in public code, the value is N / (N − 1) times as large. Labels at random
-    do not give 0: see `permutation_null`.
+    ``S = (1 − a) cov(F) + a tr(cov(F))/D · I`` with the a of Ledoit and Wolf (2004); Ibrahim et al.
+    2022. All covariances are divided by N; with N − 1 for the class means, as in public code, the
+    value is N / (N − 1) times as large. Labels at random do not give 0: see `permutation_null`.
 
     Args:
         features: `[N, D]`, also with N < D.

@@ -1,4 +1,4 @@
-r"""LogME: the evidence of a Bayesian linear regression of the class indicators on the features."""
+"""LogME: the evidence of a Bayesian linear regression of the class indicators on the features."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ _LOG_RATIOS = np.linspace(np.log(1e-12), np.log(1e12), 97)
 
 @register("LogME", needs="features", citation="You et al., ICML 2021, arXiv 2102.11005")
 def logme(features: ArrayLike, labels: ArrayLike, *, centred: bool = False) -> float:
-    r"""Logarithm of maximum evidence, in nats per image: a log density, which may be positive.
+    """Logarithm of maximum evidence, in nats per image: a log density, which may be positive.
 
-    $\frac1C\sum_c\frac1N\max_{\alpha,\beta}\log\mathcal N(y_c;\,0,\,\beta^{-1}I+\alpha^{-1}FF^T)$
-    for the indicators $y_c$ of the classes (You et al. 2021). Its $\alpha$ enters to the
-    power of the rank of $F$, at most $\min(N, D)$; with $D$ in its place, as in the authors' code,
-    the value for $N<D$ measures mostly $D$. The maximum is found, not approached by a fixed
-    number of steps, so that the scale of the features does not matter.
+    ``1/(C N) Σ_c max_{α, β} log N(y_c; 0, I/β + F Fᵀ/α)`` for the indicators y_c of the classes
+    (You et al. 2021). In it α has the power of the rank of F, at most min(N, D); with D in its
+    place, as in the authors' code, the value for N < D measures mostly D. The maximum is found, not
+    approached by a fixed number of steps, so that the scale of the features does not matter.
 
     Args:
         features: `[N, D]`.
@@ -50,7 +49,7 @@ def _evidence(spectrum: Array, share: Array, rest: float, n: int) -> float:
     """Greatest log evidence per image of one target.
 
     Args:
-        spectrum: `[k]`, eigenvalues of $FF^T$, the largest is 1.
+        spectrum: `[k]`, eigenvalues of F Fᵀ, the largest is 1.
         share: `[k]`, squared coordinates of the target along the eigenvectors.
         rest: squared length of the target outside their span.
         n: number of images.

@@ -34,13 +34,13 @@ class _Discriminant(NamedTuple):
 def sfda(
     features: ArrayLike, labels: ArrayLike, *, folds: int | None = None, seed: int = 0
 ) -> float:
-    r"""Self-challenging Fisher discriminant: mean probability of the right class, in [0, 1].
+    """Self-challenging Fisher discriminant: mean probability of the right class, in [0, 1].
 
     Shao et al. 2022: (1) Fisher's discriminant with the within-class covariance shrunk by
-    $\lambda=e^{-5\,\lambda_{\max}(S_w)}$; (2) each image is moved towards the mean of the other
+    λ = exp(−5 · its largest eigenvalue); (2) each image is moved towards the mean of the other
     classes, the more the less probable its class is; (3) the discriminant again. The mean is of
-    probabilities, as in the authors' code, not of their logarithms. $\lambda$ depends on the scale
-    of the features. Without folds the score is 1 for any labels once $D$ nears $N$: it is refused
+    probabilities, as in the authors' code, not of their logarithms. λ depends on the scale
+    of the features. Without folds the score is 1 for any labels once D nears N: it is refused
     there.
 
     Args:

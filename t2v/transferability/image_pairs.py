@@ -26,12 +26,12 @@ def parc(
     images: int | None = 500,
     seed: int = 0,
 ) -> float:
-    r"""Pairwise annotation representation comparison: a rank correlation over pairs, times 100.
+    """Pairwise annotation representation comparison: a rank correlation over pairs, times 100.
 
-    Spearman's correlation of $1-\mathrm{corr}$ of the features of two images with $1-\mathrm{corr}$
-    of their one-hot labels (Bolya et al. 2021). With one label an image it is a
-    transformed AUC (`parc_auc`) under a ceiling that falls with the number of classes
-    (`parc_ceiling`), so the values of two tasks cannot be compared.
+    Spearman's correlation of 1 − corr of the features of two images with 1 − corr of their one-hot
+    labels (Bolya et al. 2021). With one label an image it is a transformed AUC (`parc_auc`) under a
+    ceiling that falls with the number of classes (`parc_ceiling`), so the values of two tasks
+    cannot be compared.
 
     Args:
         features: `[N, D]`.
@@ -79,10 +79,10 @@ def parc_auc(
 
 
 def parc_ceiling(labels: ArrayLike) -> float:
-    r"""PARC of features that tell the classes without error: $100\sqrt{3p(1-p)}$.
+    """PARC of features that tell the classes without error: ``100 √(3 p (1 − p))``.
 
     p is the share of pairs of one class; the factor for a finite number n of pairs,
-    $n/\sqrt{n^2-1}$, is included.
+    n / √(n² − 1), is included.
     """
     _, counts = np.unique(np.asarray(labels), return_counts=True)
     pairs = counts.sum() * (counts.sum() - 1) / 2

@@ -28,7 +28,7 @@ def n_leep(
     folds: int | None = None,
     seed: int = 0,
 ) -> float:
-    r"""LEEP of a Gaussian mixture's posteriors on the principal components, in nats per image.
+    """LEEP of a Gaussian mixture's posteriors on the principal components, in nats per image.
 
     Li et al. 2021. No head is needed. With a mixture component for every few images the
     posteriors are nearly one-hot, and the score nears 0 whatever the features: at most one

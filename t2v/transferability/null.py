@@ -60,4 +60,5 @@ def permutation_null(
     values = np.array([score(array, rng.permutation(y), **options) for _ in range(permutations)])
     rounding = 1e-9 * max(abs(value), 1e-300)  # the same counts may sum in another order
     p = (1 + int((values >= value - rounding).sum())) / (permutations + 1)
-    return Null(value, p, *map(float, np.quantile(values, [0.025, 0.5, 0.975])), values)
+    low, median, high = (float(q) for q in np.quantile(values, [0.025, 0.5, 0.975]))
+    return Null(value, p, low, median, high, values)

@@ -36,7 +36,7 @@ class Score:
         needs: name of its first argument: `features` `[N, D]` of the images, `source_probabilities`
             `[N, Z]` of an expert's own head, or `accuracies` `[T, M]` of experts on other tasks.
         min_n: least number of images, from D (or Z) and the number of classes; with `folds`, twice
-            the number of classes in every training part.
+            the number of classes.
         min_per_class: least number of images of a class.
         scale_invariant: unchanged if all features are multiplied by one positive number; `None`
             without features.
@@ -193,7 +193,6 @@ def _check_size(
                 f"folds: {folds}, expected 2 or more and at most the images of the smallest class, "
                 f"{counts.min()}"
             )
-        n -= -(-n // folds)
         min_n = two_per_class
     needed = min_n(dimensions, len(counts))
     if n < needed:

@@ -1,4 +1,4 @@
-r"""LEEP and NCE: how well the classes of an expert's own head predict those of the task.
+"""LEEP and NCE: how well the classes of an expert's own head predict those of the task.
 
 Both need the expert's head. They say nothing about an expert without one.
 """
@@ -23,19 +23,19 @@ def leep(
     folds: int | None = None,
     seed: int = 0,
 ) -> float:
-    r"""Log expected empirical prediction, in nats per image; at most 0.
+    """Log expected empirical prediction, in nats per image; at most 0.
 
-    $\frac1N\sum_i\log\sum_z P(y_i|z)\,\theta(x_i)_z$, where $\theta(x)$ are the probabilities of
-    the expert's own classes $z$ and $P(y|z)\propto\sum_{i:\,y_i=y}\theta(x_i)_z$ (Nguyen et al.
-    2020). It is the log-likelihood of the labels after one step of the
-    EM algorithm for $P(y|z)$ from the class frequencies, so it lies between minus the entropy of
-    the labels and the best log-likelihood of any table $P(y|z)$.
+    ``1/N Σ_i log Σ_z P(y_i|z) θ(x_i)_z``, where θ(x) are the probabilities of the expert's own
+    classes z, and P(y|z) is proportional to the sum of θ(x)_z over the images of class y (Nguyen et
+    al. 2020). It is the log-likelihood of the labels after one step of the EM algorithm for P(y|z)
+    from the class frequencies, so it lies between minus the entropy of the labels and the best
+    log-likelihood of any table P(y|z).
 
     Args:
         source_probabilities: `[N, Z]`, the head's softmax: rows sum to one.
         labels: `[N]`, class of each image.
-        folds: number of folds of the cross-fitted form, in which $P(y|z)$ comes from other images,
-            with one more image of average class in each $z$; `None`: as published.
+        folds: number of folds of the cross-fitted form, in which P(y|z) comes from other images,
+            with one more image of average class in each z; `None`: as published.
         seed: seed of the folds.
 
     Raises:
@@ -61,11 +61,11 @@ def nce(
     folds: int | None = None,
     seed: int = 0,
 ) -> float:
-    r"""Negative conditional entropy $-H(Y|Z)$ of the labels given the head's class, in nats.
+    """Negative conditional entropy −H(Y|Z) of the labels given the head's class, in nats.
 
-    $Z$ is the most probable class of the expert's own head (Tran et al. 2019). It equals
+    Z is the most probable class of the expert's own head (Tran et al. 2019). It equals
     LEEP of the one-hot probabilities. The entropy of the counts is biased towards 0 where classes
-    $z$ have few images each; the cross-fitted form is not.
+    z have few images each; the cross-fitted form is not.
 
     Args:
         source_probabilities: `[N, Z]`, the head's softmax: rows sum to one.

@@ -13,7 +13,7 @@ from t2v.evaluation import weighted_tau
 from t2v.transferability.registry import SCORES, Array, Score
 
 
-class Agreement(NamedTuple):
+class OrderAgreement(NamedTuple):
     """How a score orders the experts of each task, beside their accuracies."""
 
     weighted_tau: Array
@@ -46,7 +46,7 @@ def static_list(accuracies: ArrayLike) -> Array:
     return mean.round(12)  # equal means differ by rounding, which would order them
 
 
-def order_agreement(scores: ArrayLike, accuracies: ArrayLike) -> Agreement:
+def order_agreement(scores: ArrayLike, accuracies: ArrayLike) -> OrderAgreement:
     """Weighted Kendall's τ and the accuracy lost by the pick, for each task.
 
     Args:
@@ -64,7 +64,7 @@ def order_agreement(scores: ArrayLike, accuracies: ArrayLike) -> Agreement:
         use: NDArray[np.bool_] = np.isfinite(score) & np.isfinite(accuracy)
         tau[task] = weighted_tau(score[use], accuracy[use])
         shortfall[task] = accuracy[use].max() - accuracy[use][score[use].argmax()]
-    return Agreement(tau, shortfall)
+    return OrderAgreement(tau, shortfall)
 
 
 def _checked(accuracies: ArrayLike) -> Array:
