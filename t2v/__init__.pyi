@@ -11,6 +11,7 @@ from . import probe as probe
 from . import recommendation as recommendation
 from . import robust as robust
 from . import selection as selection
+from . import transferability as transferability
 from .distances import asymmetric_parts as asymmetric_parts
 from .distances import distance_matrix as distance_matrix
 from .embedding import Embedding as Embedding

@@ -17,7 +17,7 @@ class NotInstalled:
 
 sys.meta_path.insert(0, NotInstalled())
 import numpy, t2v
-from t2v import distances, evaluation, selection
+from t2v import distances, evaluation, selection, transferability
 print(t2v.distance_matrix(numpy.eye(3)).tolist())
 """
 

@@ -3,7 +3,7 @@
 Needs numpy and scipy only. Errors are shares in [0, 1], not per cent.
 """
 
-from t2v.evaluation.agreement import Agreement, rank_agreement
+from t2v.evaluation.agreement import Agreement, rank_agreement, weighted_tau
 from t2v.evaluation.deferral import (
     best_threshold,
     calibration,
@@ -64,6 +64,7 @@ __all__ = [
     "paired_test",
     "rank_agreement",
     "spearman_interval",
+    "weighted_tau",
     # maps of tasks
     "Curve",
     "Hubs",

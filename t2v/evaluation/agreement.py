@@ -1,4 +1,4 @@
-"""Rank agreement of two distances from source to target tasks, with its uncertainty."""
+"""Rank agreement: of two distances from source to target tasks, and of two orders of experts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
+from scipy.stats import rankdata, weightedtau
 
 from t2v.errors import InputError
 
@@ -72,6 +72,32 @@ def rank_agreement(
     low, high = np.nanquantile(drawn, [0.025, 0.975])
     p = (1 + np.sum(np.abs(shuffled) >= abs(value) - 1e-12)) / (resamples + 1)
     return Agreement(value, float(low), float(high), float(p), by_target)
+
+
+def weighted_tau(scores: ArrayLike, accuracies: ArrayLike) -> float:
+    """Kendall's τ with more weight on experts at the top (Vigna 2015), in [-1, 1].
+
+    As in the literature on transferability scores: pairs weigh 1/(r + 1) + 1/(s + 1) for ranks r, s
+    from 0, and the mean is taken of the ranks by either argument (the defaults of scipy).
+
+    Args:
+        scores: score of each expert, `[M]`, higher is better.
+        accuracies: accuracy of each expert, `[M]`.
+
+    Raises:
+        InputError: shapes that differ, fewer than two experts, values that are not finite, or one
+            value for all experts.
+    """
+    x, y = (np.asarray(v, dtype=np.float64) for v in (scores, accuracies))
+    if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
+        raise InputError(
+            f"scores, accuracies: expected one shape [2 or more experts]; got {x.shape}, {y.shape}"
+        )
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise InputError("scores, accuracies: not finite; leave out experts without a value")
+    if min(np.ptp(x), np.ptp(y)) == 0:
+        raise InputError("scores, accuracies: the same for all experts, so they have no order")
+    return float(weightedtau(x, y).statistic)
 
 
 def _mean(correlations: Array) -> Array:
