@@ -17,6 +17,7 @@ from builder.chapters import ROOT, BuildError, Run, run_chapters
 from builder.data import fetch, photographs
 from builder.paper_numbers import write_paper_numbers
 from builder.results import keep, kept_at
+from builder.scorecard import write_scorecard
 from builder.site import build_html, lay, serve
 
 from t2v.libraries import PHOTOGRAPHS
@@ -68,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         run_chapters(run)
         write_paper_numbers(run)
+        write_scorecard(run)
         build_html(run)
         print(f"the book: {run.out / 'html' / 'index.html'}   (make serve shows it)")
     except BuildError as error:

@@ -353,14 +353,17 @@ def selection_table(
         largest increase, and `mean_without_worst`, the mean of the others (a mean of ratios can
         depend on one task); `optimal`, share of picks that no eligible expert beats, and `rank`,
         mean (1 + number of better ones), both NaN for baselines; `increase_of_all`, mean increase
-        over the best of all, generic included; for each of generic and task-blind `minus_*`, the
-        mean difference of the increases (negative: better than these), with `_low`, `_high` and
-        `_p` of the paired permutation test; `seconds` to choose.
+        over the best of all, generic included; for each of generic, task-blind and, where it is a
+        row, asymmetric `minus_*`, the mean difference of the increases (negative: better than
+        these), with `_low`, `_high` and `_p` of the paired permutation test; `seconds` to choose.
     """
     outcomes = [leave_one_out(strategy, meta, jobs) for strategy in strategies]
     against = {"blind": leave_one_out(TaskBlind(), meta).errors}
     if meta.generic is not None:
         against["generic"] = Generic().reached(meta)
+    names = [strategy.name for strategy in strategies]
+    if "asymmetric" in names:
+        against["asymmetric"] = outcomes[names.index("asymmetric")].errors
 
     def increases(errors: Array, generic: Array | None = None) -> Array:
         return relative_increases(errors, meta.errors, meta.eligible, meta.floor, generic)

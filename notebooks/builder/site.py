@@ -38,6 +38,8 @@ def lay(run: Run) -> None:
     shutil.copy(run.root / "_toc.yml", run.out / "_toc.yml")
     config = yaml.safe_load((run.root / "_config.yml").read_text())
     config = with_address(config, repository_address(run.root))
+    of_sphinx = config.setdefault("sphinx", {}).setdefault("config", {})
+    of_sphinx["book_run"] = {"library": run.library, "scale": run.scale, "seed": run.seed}
     write_whole(run.out / "_config.yml", yaml.safe_dump(config, sort_keys=False))
     fresh = run.root / "_build" / f"real-{run.scale}"
     if run.library != "real" and photographs(run.root) and (fresh / "results").is_dir():
@@ -110,7 +112,7 @@ def build_html(run: Run) -> None:
     print(f"book: {len(toc_pages(run.root))} pages ...", flush=True)
     started = time.time()
     log = run.out / "sphinx.log"
-    # where `t2v` and `typography` lie, however far from here the pages are built
+    # where `t2v` and the extensions lie, however far from here the pages are built
     modules = os.pathsep.join(map(str, (run.root, extensions)))
     with log.open("w") as sink:
         done = subprocess.run(

@@ -106,6 +106,21 @@ def mixed(folder: str | Path) -> PaperMetaTask:
     )
 
 
+def same_order_picks(meta: PaperMetaTask) -> NDArray[np.bool_]:
+    """Whether each task's pick was trained on its order by the other data set, `[T]`.
+
+    The classes of the two then overlap. Families, whose names end in *idae*, are those into which
+    CUB splits its Passeriformes (Supp. D).
+
+    Args:
+        meta: iNat+CUB, where tasks and experts are the same.
+    """
+    names = [task.split("] ")[1].split(" (")[0] for task in meta._names()]
+    order = np.array(["Passeriformes" if name.endswith("idae") else name for name in names])
+    pick = meta.task2vec_pick
+    return (order[pick] == order) & (meta.data_set[pick] != meta.data_set)
+
+
 def split_distance(distance: Array) -> tuple[Array, Array, float]:
     """Take an asymmetric distance apart: `d[t, s] = symmetric[t, s] - offset[s]`.
 
