@@ -6,7 +6,6 @@ its bound, does not hold if it lies on the other side, and cannot be told betwee
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -210,13 +209,16 @@ def _judged(finding: Finding, below: bool) -> str:
 
 
 def _number(value: float, form: str) -> str:
-    text = form.format(value)
-    return re.sub(r"-(?=[0.]+(?:\D|$))", "", text).replace("-", "−")  # no minus before 0.0
+    number, _, unit = form.partition("}")
+    text = (number + "}").format(value)
+    if float(text) == 0:
+        text = text.replace("-", "")
+    return text.replace("-", "\N{MINUS SIGN}") + unit
 
 
 def _interval(finding: Finding, form: str) -> str:
     """`−0.4 [−1.7, +0.8] points`."""
     form = finding.form or form
     number, _, unit = form.partition("}")
-    value, low, high = (_number(round(v, 6), number + "}") for v in finding.estimate)
+    value, low, high = (_number(v, number + "}") for v in finding.estimate)
     return f"{value} [{low}, {high}]{unit}"

@@ -28,7 +28,7 @@ _GARMENT_COLOURS = ("Reptilia", "Category", "Color", "Gender", "Material", "Neck
 def on_its_map(t: Tables) -> float:
     """Dots of garments on Fig. 1 left whose nearest is of their group, in %."""
     dots = t("fig1_points")
-    names = dots.colour_group_by_legend.str.replace(r" \(n\)$", "", regex=True)
+    names = dots.colour_group_by_legend.str.split(" (", regex=False).str[0]
     chosen = (dots.panel == "task") & names.isin(_GARMENT_COLOURS)
     places = dots.loc[chosen, ["x_pt", "y_pt"]].to_numpy()
     return 100 * same_group_rate(cdist(places, places), names[chosen].tolist()).rate
