@@ -68,7 +68,7 @@ class VerdictRole(SphinxRole):
         """The nodes of the chosen words."""
         name, *words = self.text.split("|")
         if len(words) not in (3, 4):
-            return self.failed(f"verdict: {self.text!r} has not three or four texts after the claim")
+            return self.failed(f"verdict: {self.text!r} has not three or four texts")
         try:
             found = looked_up(Path(self.env.srcdir), name)
         except (FileError, InputError) as error:

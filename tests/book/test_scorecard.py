@@ -17,7 +17,7 @@ from t2v.errors import FileError, InputError
 BOOK = Path(__file__).resolve().parents[2] / "book"
 INTERVAL = re.compile(r"([−+]?[\d.]+) \[([−+]?[\d.]+), ([−+]?[\d.]+)\]")
 SHOWN_IN_12 = {"living": "living things (as iNat+CUB)", "mixed": "all tasks (as Mixed)"}
-PRINTED = "MODEL2VEC, as printed"
+PRINTED, COMMON = "MODEL2VEC, as printed", "common t₀ × 1"
 
 
 def numbers(text):
@@ -26,12 +26,12 @@ def numbers(text):
     return tuple(float(number.replace("−", "-")) for number in found.groups())
 
 
-# ---- the same numbers, without a line of t2v.book.scorecard or t2v.evaluation ---------------------
+# ---- the same numbers, without a line of t2v.book.scorecard or t2v.evaluation -----------------
 # each gives value, low, high, and the bound; with low and high of a bootstrap of its own
 
 
 def resampled(values):
-    """Mean and percentile interval; the scorecard's BCa interval differs from it by its skewness."""
+    """Mean and percentile interval; BCa intervals differ from it by skewness."""
     values = np.asarray(values, dtype=float)
     rng = np.random.default_rng(7)
     means = values[rng.integers(0, len(values), (20_000, len(values)))].mean(axis=1)
@@ -139,7 +139,9 @@ def claim(folder, name, bound, factor=1):
 CHAPTER = {
     "same-images": lambda f: same_group(f, "fashion", True),
     "nearest-relative": lambda f: same_group(f, "cub", False),
-    "tree": lambda f: tuple(of(f, "taxonomic_curve", k=1)[["mean", "low", "high", "chance"]].iloc[0]),
+    "tree": lambda f: tuple(
+        of(f, "taxonomic_curve", k=1)[["mean", "low", "high", "chance"]].iloc[0]
+    ),
     "norm": lambda f: (
         *of(f, "norm_correlations", within="cub", against="error")
         .iloc[0][["spearman", "low", "high"]],
@@ -164,7 +166,6 @@ WORLDS = {
     "best-picked": lambda f: share(f, "optimal"),
 }
 for m in ("living", "mixed"):
-    common = "common t₀ × 1"
     CHAPTER |= {
         f"chance-{m}": lambda f, m=m: against_chance(f, m),
         f"generic-{m}": lambda f, m=m: strategy(f, m, "asymmetric", "generic"),
@@ -180,7 +181,7 @@ for m in ("living", "mixed"):
         f"generic-{m}-strict": lambda f, m=m: worlds(f, m, "asymmetric", "generic", False),
         f"symmetric-{m}": lambda f, m=m: worlds(f, m, "asymmetric", "symmetric", bound=half(m)),
         f"symmetric-{m}-common": lambda f, m=m: worlds(
-            f, m, f"asymmetric, {common}", f"symmetric, {common}", bound=half(m)
+            f, m, f"asymmetric, {COMMON}", f"symmetric, {COMMON}", bound=half(m)
         ),
         f"model2vec-{m}": lambda f, m=m: worlds(f, m, PRINTED, "asymmetric"),
         f"model2vec-{m}-ours": lambda f, m=m: worlds(f, m, "MODEL2VEC", "asymmetric"),
@@ -249,6 +250,7 @@ def test_the_papers_numbers_are_those_of_its_tables(card):
     gap = zoo.imagenet_expert_error - best
     curve = pd.read_csv(BOOK / "paper" / "fig4_digitised.csv").query("n_samples == 30000")
     curve = curve.set_index("curve").error_relative_to_brute_force_percent
+    tuned = curve["Task2Vec finetune"] - curve["ImageNet finetune"]
     expected = {
         "same-images": f"{100 * same.mean():.0f}%",
         "nearest-relative": "90%",  # 45 of 50, tests/book/test_paper_numbers.py
@@ -259,7 +261,7 @@ def test_the_papers_numbers_are_those_of_its_tables(card):
         "luck": f"{gap.mean():+.1f} points",
         "best-picked": f"{100 * np.mean(zoo.fig6_red_selected_error == best):.0f}%",
         "images-fixed": f"{curve['Task2Vec fixed'] - curve['ImageNet fixed']:+.1f} points",
-        "images-fine-tuned": f"{curve['Task2Vec finetune'] - curve['ImageNet finetune']:+.1f} points",
+        "images-fine-tuned": f"{tuned:+.1f} points",
         "probe": "+28.1 points",  # 38.03 - 9.97
         "generic-living": "−20.2 points",  # 9.97 - 30.18
         "generic-mixed": "−46.5 points",  # 29.23 - 75.73

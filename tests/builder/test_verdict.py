@@ -24,7 +24,7 @@ def build(tmp_path):
         path.write_text(f"# Title\n\n{text}\n")
         (source / "conf.py").write_text(
             "extensions = ['myst_parser', 'verdict']\nmyst_enable_extensions = ['colon_fence']\n"
-            f"root_doc = {page!r}\nbook_published = {PUBLISHED}\nbook_run = {run}\n"
+            f"root_doc = {page!r}\nhtml_theme = 'basic'\nbook_published = {PUBLISHED}\nbook_run = {run}\n"
         )
         if correlations is not None:
             claim = {"claim": "phylogeny_norm_error", "level": 0.6, "prior": 0.3}
@@ -38,8 +38,9 @@ def build(tmp_path):
             )
         said = io.StringIO()
         with patch_docutils(), docutils_namespace():
-            app = Sphinx(source, source, tmp_path / "out", tmp_path / "trees", "html",
-                         status=None, warning=said, warningiserror=True, keep_going=True)  # fmt: skip
+            strict = {"warningiserror": True, "keep_going": True}
+            folders = source, source, tmp_path / "out", tmp_path / "trees"
+            app = Sphinx(*folders, "html", status=None, warning=said, **strict)
             app.build()
         html = (tmp_path / "out" / f"{page}.html").read_text()
         return app.statuscode, said.getvalue(), html

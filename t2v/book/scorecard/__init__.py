@@ -22,7 +22,6 @@ HOLDS, FAILS, OPEN, NOT_RUN = "holds", "does not hold", "cannot be told", "not r
 NOTHING = "–"
 
 
-
 class Source(NamedTuple):
     """Where measured numbers come from."""
 

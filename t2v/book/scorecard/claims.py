@@ -109,7 +109,7 @@ def _figures() -> Iterator[Claim]:
     yield Claim(
         key="luck",
         where="Figs. 3 and 6",
-        says="the best expert beats the generic network by more than the best of many would by luck",
+        says="the best expert beats the generic network by more than luck gives the best of many",
         below=False,
         paper=paper.gain,
         chapter=measures.gain_beyond_luck,

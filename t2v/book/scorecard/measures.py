@@ -29,6 +29,7 @@ GARMENTS = ("fashion", "wardrobe")
 
 _INTERVAL = re.compile(r"([-+]?[\d.]+) \[([-+]?[\d.]+), ([-+]?[\d.]+)\]")
 
+
 class NotRun(Exception):
     """A table, or what a claim needs of it, is not there."""
 
@@ -84,6 +85,7 @@ Measure = Callable[[Tables], Finding]
 
 
 def row_of(frame: pd.DataFrame, **values: object) -> pd.Series:
+    """The first row with the given values in these columns; `NotRun` if there is none."""
     for column, value in values.items():
         frame = frame[frame[column] == value]
     if frame.empty:
@@ -155,7 +157,7 @@ def generic_beaten(t: Tables) -> Finding:
 
 
 def gain_beyond_luck(t: Tables) -> Finding:
-    """Points of error by which the best expert beats the generic network; bound: what luck gives."""
+    """Points of error that the best expert gains on the generic network; bound: what luck gives."""
     row = row_of(t("matrix_gains"), tasks="all", pool="all but its own")
     return Finding(_parsed(row.gain), float(row.luck))
 

@@ -20,7 +20,7 @@ from t2v.evaluation import (
 
 Number = Callable[[Tables], float]
 
-# names that the left map of Fig. 1 gives to garments: its colours have slid by one entry (chapter 8)
+# names that Fig. 1 left gives to garments: its colours have slid by one entry (chapter 8)
 _GARMENT_COLOURS = ("Reptilia", "Category", "Color", "Gender", "Material", "Neckline", "Pants",
                     "Shoes")  # fmt: skip
 
