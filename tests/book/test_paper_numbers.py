@@ -174,6 +174,13 @@ def test_asymmetric_and_task_blind_differ_by_kind_of_task(exact, mixed):
     )
     agrees(paired.difference.value, "-4.63")
     assert paired.difference.low < 0 < paired.difference.high and paired.permutation_p > 0.1
+    # what chapter 7 says of the generic network, and of the halves
+    ahead = increases(exact, found["asymmetric"]) - increases(exact, found["ImageNet"])
+    assert evaluation.paired_test(ahead, 0 * ahead).permutation_p < 0.001
+    for source, told_apart in (("CUB", False), ("iNat", True)):
+        own = exact.data_set == source
+        halves = (increases(exact, found[name])[own] for name in ("asymmetric", "task-blind"))
+        assert (evaluation.paired_test(*halves).difference.high < 0) == told_apart
     kept = best_errors(mixed.errors) > 0
     found = strategies(mixed)
     paired = evaluation.paired_test(

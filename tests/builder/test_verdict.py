@@ -24,7 +24,8 @@ def build(tmp_path):
         path.write_text(f"# Title\n\n{text}\n")
         (source / "conf.py").write_text(
             "extensions = ['myst_parser', 'verdict']\nmyst_enable_extensions = ['colon_fence']\n"
-            f"root_doc = {page!r}\nhtml_theme = 'basic'\nbook_published = {PUBLISHED}\nbook_run = {run}\n"
+            f"root_doc = {page!r}\nhtml_theme = 'basic'\n"
+            f"book_published = {PUBLISHED}\nbook_run = {run}\n"
         )
         if correlations is not None:
             claim = {"claim": "phylogeny_norm_error", "level": 0.6, "prior": 0.3}

@@ -231,8 +231,19 @@ def test_the_papers_table_from_its_own_distances_and_errors(paper):
     assert table["nearest"]["median"] == np.median(rise)
     assert np.isnan(table["chance"]["rank"])
     assert table["generic"]["minus_generic"] == 0
+    assert "minus_asymmetric" not in table["generic"]  # it is no row
     assert 100 * table["nearest"]["minus_generic"] == pytest.approx(9.972 - 30.189, abs=1e-3)
     assert table["nearest"]["minus_generic_p"] < 0.05 < table["nearest"]["minus_blind_p"]
+
+
+def test_the_table_compares_with_the_asymmetric_distance_where_that_is_a_row(paper):
+    picks = np.zeros_like(paper.errors) + 1
+    picks[np.arange(50), paper.task2vec_pick] = 0  # its red cells are taken for the best
+    asymmetric = BruteForce(picks, name="asymmetric")
+    red, generic = selection_table(paper, [asymmetric, Generic()], resamples=99)
+    assert red["minus_asymmetric"] == 0
+    assert 100 * generic["minus_asymmetric"] == pytest.approx(30.189 - 9.972, abs=1e-3)
+    assert generic["minus_asymmetric_low"] == pytest.approx(-red["minus_generic_high"], rel=0.2)
 
 
 def test_alpha_on_the_papers_data_is_chosen_near_the_papers(paper):

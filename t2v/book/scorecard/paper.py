@@ -53,6 +53,7 @@ def norm_and_error(*data_sets: str) -> Number:
 
     def number(t: Tables) -> float:
         zoo = paper_numbers.inat_cub(t.folder)
+        assert zoo.norm is not None and zoo.own_error is not None
         parts = [zoo.data_set == name for name in data_sets] or [np.ones(len(zoo.tasks), bool)]
         return min(
             spearman_interval(zoo.norm[part], zoo.own_error[part], resamples=9).value
@@ -64,6 +65,7 @@ def norm_and_error(*data_sets: str) -> Number:
 
 def _over_generic(t: Tables) -> tuple[paper_numbers.Array, paper_numbers.Array]:
     zoo = paper_numbers.inat_cub(t.folder)
+    assert zoo.generic is not None
     return zoo.generic, best_errors(zoo.errors, zoo.eligible)
 
 
@@ -117,6 +119,7 @@ def table_2(column: str, one: str, other: str) -> Number:
 def without_same_order(t: Tables) -> Finding:
     """The paper's asymmetric picks less ImageNet on tasks without a same-order pick, in points."""
     zoo = paper_numbers.inat_cub(t.folder)
+    assert zoo.generic is not None
     other = ~paper_numbers.same_order_picks(zoo)
     picked = errors_of(zoo.errors, zoo.task2vec_pick, zoo.eligible)
     increase, generic = (
