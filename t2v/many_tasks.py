@@ -76,7 +76,8 @@ def held_out_errors(
 ) -> list[float]:
     """Class-balanced error of each task's head on its held-out images, in [0, 1].
 
-    The head is that of `task2vec`, of a task with folds one for each fold; errors are computed in parallel and cached as by `embed_tasks`.
+    The head is that of `task2vec`, of a task with folds one for each fold; errors are computed in
+    parallel and cached as by `embed_tasks`.
 
     Args:
         tasks: tasks that hold images out.

@@ -119,8 +119,8 @@ class Task:
 
     def __repr__(self) -> str:
         if self.folds is not None:
-            folds = len(self.folds.unique())
-            return f"Task({self.name!r}, {len(self)} images in {folds} folds, {self.num_classes} classes)"
+            images = f"{len(self)} images in {len(self.folds.unique())} folds"
+            return f"Task({self.name!r}, {images}, {self.num_classes} classes)"
         held_out = int(self.test.sum()) if self.test is not None else 0
         return (
             f"Task({self.name!r}, {len(self) - held_out} training images, {held_out} held out, "

@@ -88,9 +88,10 @@ def error_matrix(
     """Test errors on held-out images of a linear classifier for every task on every expert.
 
     Of a task with folds, each image is tested once, by a classifier trained on the other folds, and
-    the error is that of all tested images together. Features are computed once per expert and set of images (tasks with the same tensor share them);
-    the classifiers of a task, one per expert, are solved in one batch. Cells that were computed
-    before, also by a killed run, are read from the store.
+    the error is that of all tested images together. Features are computed once per expert and set
+    of images (tasks with the same tensor share them); the classifiers of a task, one per expert,
+    are solved in one batch. Cells that were computed before, also by a killed run, are read from
+    the store.
 
     Args:
         tasks: T tasks, each with held-out images.
@@ -126,8 +127,8 @@ def error_matrix(
         # the largest task first, so that no process is left alone with it at the end
         order = sorted(missing, key=lambda t: -len(tasks[t]) * tasks[t].num_classes)
         items = (
-            (t, features.read(t, missing[t]), tasks[t].labels, tasks[t].splits, tasks[t].num_classes,
-             device_of(experts[missing[t][0]]))
+            (t, features.read(t, missing[t]), tasks[t].labels, tasks[t].splits,
+             tasks[t].num_classes, device_of(experts[missing[t][0]]))
             for t in order
         )  # fmt: skip
         done = in_parallel(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from t2v.errors import InputError
 
 if TYPE_CHECKING:
-    from t2v.libraries.open_zoo.credits import Credit
     from t2v.task import Task
 
 SCALES = ("smoke", "laptop", "paper")
@@ -66,6 +65,25 @@ class Library:
 
     def __iter__(self) -> Iterator[Task]:
         return iter(self.tasks)
+
+
+@dataclass(frozen=True)
+class Credit:
+    """Whom to name beside an image, and under which terms it may be shown.
+
+    Attributes:
+        path: path of the image, as in `Library.paths`.
+        source: title of the data set.
+        licence: name and address of the licence.
+        credit: the line to print; it names the photographer where one is known.
+        page: address of the photograph, else of the data set.
+    """
+
+    path: str
+    source: str
+    licence: str
+    credit: str
+    page: str
 
 
 def load_library(

@@ -9,8 +9,9 @@ categories and on attribute groups. For drawn libraries the training tasks are
 * the largest orders and the largest tasks of the aviary, each by itself.
 
 For photographs they are each group of a library as one task, halves of the largest groups, and all
-of a set together; those of the open zoo stand in a table of their own. No image of a training task is held out in any task: drawn images are drawn for
-it (or are a task's training images), photographs are held out by the path alone.
+of a set together; those of the open zoo stand in a table of their own. No image of a training task
+is held out in any task: drawn images are drawn for it (or are a task's training images),
+photographs are held out by the path alone, and of the open zoo experts and tasks never share one.
 """
 
 from __future__ import annotations

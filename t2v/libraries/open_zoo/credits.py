@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 from t2v.errors import InputError
+from t2v.libraries import Credit
 from t2v.libraries.open_zoo import shards
-
-
-@dataclass(frozen=True)
-class Credit:
-    """Whom to name beside an image, and under which terms it may be shown.
-
-    Attributes:
-        path: path of the image, as in `Library.paths`.
-        source: title of the data set.
-        licence: name and address of the licence.
-        credit: the line to print; it names the photographer where one is known.
-        page: address of the photograph, else of the data set.
-    """
-
-    path: str
-    source: str
-    licence: str
-    credit: str
-    page: str
 
 
 def credit_of(path: str) -> Credit:

@@ -88,14 +88,14 @@ def draw(plan: Plan, count: int | None, seed: int) -> Plan:
     strata = sorted({stratum(row) for row in rows})
     turn = {name: i + seed for i, name in enumerate(strata)}
     of_fold: Counter[tuple[str, str]] = Counter()
-    order = []
+    order: list[tuple[int, int, int, Row]] = []
     for row in sorted(rows, key=lambda row: hashed(f"{seed}/{row['id']}")):
         name, fold = stratum(row), row["fold"] or "0"
         # each label begins with another fold, so that few images are not all in one
         order.append((of_fold[name, fold], (int(fold) - turn[name]) % 5, len(order), row))
         of_fold[name, fold] += 1
     in_stratum: Counter[str] = Counter()
-    ranked = []
+    ranked: list[tuple[int, int, str]] = []
     for *_, i, row in sorted(order, key=lambda item: item[:3]):
         ranked.append((in_stratum[stratum(row)], i, row["id"]))
         in_stratum[stratum(row)] += 1
