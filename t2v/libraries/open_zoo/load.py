@@ -35,7 +35,7 @@ class Size:
 
 
 SIZES = {
-    "smoke": Size(images=60, tasks=8, training_images=130, training_tasks=6),
+    "smoke": Size(images=80, tasks=8, training_images=130, training_tasks=6),
     "laptop": Size(images=240, tasks=None, training_images=None, training_tasks=None),
     "paper": Size(images=None, tasks=None, training_images=None, training_tasks=None),
 }
@@ -45,7 +45,7 @@ def load(scale: str, seed: int, folder: Path = shards.FOLDER) -> Library:
     """The tasks on the open zoo.
 
     Args:
-        scale: `smoke` (8 tasks of at most 60 images), `laptop` (at most 240 images a task) or
+        scale: `smoke` (8 tasks of at most 80 images), `laptop` (at most 240 images a task) or
             `paper` (all images).
         seed: seed of the choice of images; parts and folds do not depend on it.
         folder: folder of the shards.
@@ -102,6 +102,9 @@ def _plans(table: str, rows: list[Row], count: int | None) -> list[Plan]:
 
 def _make_tasks(plans: list[Plan], folder: Path) -> tuple[list[Task], dict[str, tuple[str, ...]]]:
     """The tasks, and the paths of their images; tasks on the same images share one tensor."""
+    used = {row["id"]: row for plan in plans for rows in plan.members.values() for row in rows}
+    images = shards.read_images(list(used.values()), folder)
+    position = {path: i for i, path in enumerate(used)}
     shared: dict[tuple[str, ...], Tensor] = {}
     tasks, paths = [], {}
     for plan in plans:
@@ -110,7 +113,7 @@ def _make_tasks(plans: list[Plan], folder: Path) -> tuple[list[Task], dict[str, 
         rows, labels = [row for row, _ in labelled], [k for _, k in labelled]
         of_task = tuple(row["id"] for row in rows)
         if of_task not in shared:
-            shared[of_task] = shards.read_images(rows, folder)
+            shared[of_task] = images[[position[path] for path in of_task]]
         paths[plan.name] = of_task
         folds = [int(row["fold"]) for row in rows] if rows[0]["fold"] else None
         tasks.append(

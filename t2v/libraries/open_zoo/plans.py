@@ -21,6 +21,7 @@ import os.path
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from t2v.libraries.open_zoo.splits import hashed, stratum
 from t2v.libraries.photographs.plans import Lineage, Row
@@ -114,8 +115,13 @@ def all_lineages(plans: Sequence[Plan], rows: Iterable[Row]) -> list[Lineage]:
     return sorted(paths | {plan.lineage for plan in plans if plan.lineage not in inner})
 
 
-def _places(row: Row) -> set[str]:
-    return {row["label"], row.get("kingdom", ""), *row["lineage"].split("/")[:-1]} - {""}
+def _places(row: Row) -> frozenset[str]:
+    return _names_above(row["label"], row.get("kingdom", ""), row["lineage"])
+
+
+@cache
+def _names_above(label: str, kingdom: str, lineage: str) -> frozenset[str]:
+    return frozenset({label, kingdom, *lineage.split("/")[:-1]} - {""})
 
 
 def _split(text: str, mark: str) -> set[str]:

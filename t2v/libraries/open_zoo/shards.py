@@ -7,7 +7,6 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -88,11 +87,9 @@ def read_images(rows: Sequence[Row], folder: Path = FOLDER) -> Tensor:
         by_archive.setdefault(row["archive"], []).append(row)
     for archive, wanted in by_archive.items():
         try:
-            with zipfile.ZipFile(folder / archive) as box, ThreadPoolExecutor() as pool:
-                images = pool.map(_decode, [box.read(row["path"]) for row in wanted])
-                _decoded.update(
-                    ((folder, row["id"]), image) for row, image in zip(wanted, images, strict=True)
-                )
+            with zipfile.ZipFile(folder / archive) as box:
+                for row in wanted:
+                    _decoded[folder, row["id"]] = _decode(box.read(row["path"]))
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise FileError(
                 f"{folder / archive}: missing or damaged ({error}); install the package again"
