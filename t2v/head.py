@@ -39,9 +39,13 @@ class Head:
 
     def error(self, features: Tensor, labels: Tensor) -> float:
         """Class-balanced error rate in [0, 1]: the mean over classes of each one's error rate."""
-        wrong = self.logits(features).argmax(1) != labels
-        classes = labels.unique()
-        return float(sum(wrong[labels == k].double().mean() for k in classes) / len(classes))
+        return balanced_error(self.logits(features).argmax(1), labels)
+
+
+def balanced_error(guesses: Tensor, labels: Tensor) -> float:
+    """The mean over classes of the share of guesses `[N]` that differ from the labels `[N]`."""
+    wrong, classes = guesses != labels, labels.unique()
+    return float(sum(wrong[labels == k].double().mean() for k in classes) / len(classes))
 
 
 def fit_head(

@@ -13,7 +13,7 @@ from t2v._run.cache import cached_map
 from t2v._run.parallel import default_jobs, in_parallel
 from t2v.embedding import MOMENTS, Embedding, domain_moments, task2vec
 from t2v.errors import InputError
-from t2v.head import fit_head
+from t2v.head import balanced_error, fit_head
 from t2v.probe import Probe
 from t2v.task import Task
 
@@ -76,7 +76,8 @@ def held_out_errors(
 ) -> list[float]:
     """Class-balanced error of each task's head on its held-out images, in [0, 1].
 
-    The head is that of `task2vec`; errors are computed in parallel and cached as by `embed_tasks`.
+    The head is that of `task2vec`, of a task with folds one for each fold; errors are computed in
+    parallel and cached as by `embed_tasks`.
 
     Args:
         tasks: tasks that hold images out.
@@ -138,15 +139,13 @@ def _embed_domain(key: tuple, task: Task, probe: Probe) -> dict[str, Embedding]:
 
 def _held_out_error(key: tuple, task: Task, probe: Probe, features: Tensor) -> float:
     _, weight_decay, *_ = key
-    test = task.held_out_mask
-    head = fit_head(
-        features[~test],
-        task.labels[~test],
-        num_classes=task.num_classes,
-        weight_decay=weight_decay,
-        name=task.name,
-    )
-    return head.error(features[test], task.labels[test])
+    options = {"num_classes": task.num_classes, "weight_decay": weight_decay, "name": task.name}
+    guesses, labels = [], []
+    for train, test in task.splits:
+        head = fit_head(features[train], task.labels[train], **options)
+        guesses.append(head.logits(features[test]).argmax(1))
+        labels.append(task.labels[test])
+    return balanced_error(torch.cat(guesses), torch.cat(labels))
 
 
 def embed_halves(

@@ -39,6 +39,8 @@ class Task:
         group: family of tasks that this one belongs to, e.g. a taxonomic class.
         test: bool `[N]`, True for images held out from training; None if nothing is held out.
         class_lineages: K paths in the taxonomy, one for each class; empty where they are unknown.
+        folds: int64 `[N]`, the fold of each image where errors are cross-validated: every image is
+            tested once, by a classifier trained on the other folds; None, or instead of `test`.
 
     Raises:
         InputError: naming the task, if shapes, types or label values do not fit together.
@@ -61,6 +63,7 @@ class Task:
     group: str = ""
     test: Tensor | None = None
     class_lineages: Sequence[Sequence[str]] = ()
+    folds: Tensor | None = None
 
     def __post_init__(self) -> None:
         labels = torch.as_tensor(self.labels)
@@ -93,6 +96,20 @@ class Task:
             if test.dtype != torch.bool or test.shape != labels.shape:
                 self._refuse("test must be bool [N]", f"{test.dtype} {list(test.shape)}")
             object.__setattr__(self, "test", test)
+        if self.folds is not None:
+            self._check_folds(torch.as_tensor(self.folds))
+
+    def _check_folds(self, folds: Tensor) -> None:
+        if self.test is not None:
+            self._refuse("either a `test` mask or folds", "both")
+        if folds.dtype != torch.int64 or folds.shape != self.labels.shape:
+            self._refuse("folds must be int64 [N]", f"{folds.dtype} {list(folds.shape)}")
+        object.__setattr__(self, "folds", folds)
+        for k, name in enumerate(self.classes):
+            of_class = folds[self.labels == k]
+            if len(of_class) and len(of_class.unique()) < 2:
+                rule = "each class must be in two folds, to be trained on when one is tested"
+                self._refuse(rule, f"{name!r} in fold {int(of_class[0])} only")
 
     def _refuse(self, rule: str, got: str) -> None:
         raise InputError(f"task {self.name!r}: {rule}; got {got}")
@@ -101,6 +118,9 @@ class Task:
         return len(self.labels)
 
     def __repr__(self) -> str:
+        if self.folds is not None:
+            images = f"{len(self)} images in {len(self.folds.unique())} folds"
+            return f"Task({self.name!r}, {images}, {self.num_classes} classes)"
         held_out = int(self.test.sum()) if self.test is not None else 0
         return (
             f"Task({self.name!r}, {len(self) - held_out} training images, {held_out} held out, "
@@ -121,6 +141,8 @@ class Task:
         digest = hashlib.sha256(repr((self.name, self.classes, self.lineage, self.group)).encode())
         digest.update(self.labels.numpy().tobytes())
         digest.update(b"" if self.test is None else self.test.numpy().tobytes())
+        if self.folds is not None:
+            digest.update(b"folds" + self.folds.numpy().tobytes())
         if isinstance(self.images, Tensor):
             digest.update(repr(list(self.images.shape)).encode())
             digest.update(np.ascontiguousarray(self.images.numpy()).data)
@@ -130,36 +152,49 @@ class Task:
         return digest.hexdigest()
 
     def subset(self, index: Tensor | np.ndarray | Sequence[int], name: str | None = None) -> Task:
-        """The task on some of its images, a bool mask `[N]` or positions; nothing is held out."""
+        """The task on some of its images, a bool mask `[N]` or positions; nothing is held out.
+
+        Folds are dropped, because a class may be left in one of them only.
+        """
         index = torch.as_tensor(index)
         if index.dtype == torch.bool:
             index = index.nonzero().flatten()
         source = self.images
         images = source[index] if isinstance(source, Tensor) else _View(source, index)
-        return replace(
-            self, name=name or self.name, images=images, labels=self.labels[index], test=None
-        )
+        name, labels = name or self.name, self.labels[index]
+        return replace(self, name=name, images=images, labels=labels, test=None, folds=None)
 
     @property
     def train(self) -> Task:
-        """The images that are not held out."""
+        """The images that are not held out; all images of a task with folds."""
         return self if self.test is None else self.subset(~self.test)
 
     @property
     def held_out_mask(self) -> Tensor:
-        """`test`, bool `[N]`, of a task that holds images out.
+        """The images on which errors are measured, bool `[N]`: `test`, or with folds all.
 
         Raises:
             InputError: if the task holds no images out.
         """
+        return torch.stack([test for _, test in self.splits]).any(0)
+
+    @property
+    def splits(self) -> list[tuple[Tensor, Tensor]]:
+        """Masks, bool `[N]`, of training and tested images: one pair, or one for each fold.
+
+        Raises:
+            InputError: if the task holds no images out.
+        """
+        if self.folds is not None:
+            return [(self.folds != k, self.folds == k) for k in self.folds.unique()]
         if self.test is None:
             raise InputError(f"task {self.name!r} holds no images out: give it a `test` mask")
-        return self.test
+        return [(~self.test, self.test)]
 
     @property
     def held_out(self) -> Task:
-        """The held-out images; raises as `held_out_mask`."""
-        return self.subset(self.held_out_mask)
+        """The held-out images, all images of a task with folds; raises as `held_out_mask`."""
+        return self if self.folds is not None else self.subset(self.held_out_mask)
 
     def balanced(self, count: int, seed: int = 0) -> Task:
         """At most `count` images, drawn as evenly over the classes as their sizes allow."""

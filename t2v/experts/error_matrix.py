@@ -23,7 +23,7 @@ from t2v.errors import InputError
 from t2v.experts.cells import Cells
 from t2v.experts.expert import Expert
 from t2v.experts.features import Features, device_of, identity
-from t2v.experts.linear_classifiers import fit_classifiers
+from t2v.experts.linear_classifiers import balanced_errors, fit_classifiers
 from t2v.libraries import OF_ATTRIBUTES
 from t2v.task import Task
 
@@ -87,9 +87,11 @@ def error_matrix(
 ) -> ErrorMatrix:
     """Test errors on held-out images of a linear classifier for every task on every expert.
 
-    Features are computed once per expert and set of images (tasks with the same tensor share them);
-    the classifiers of a task, one per expert, are solved in one batch. Cells that were computed
-    before, also by a killed run, are read from the store.
+    Of a task with folds, each image is tested once, by a classifier trained on the other folds, and
+    the error is that of all tested images together. Features are computed once per expert and set
+    of images (tasks with the same tensor share them); the classifiers of a task, one per expert,
+    are solved in one batch. Cells that were computed before, also by a killed run, are read from
+    the store.
 
     Args:
         tasks: T tasks, each with held-out images.
@@ -125,8 +127,8 @@ def error_matrix(
         # the largest task first, so that no process is left alone with it at the end
         order = sorted(missing, key=lambda t: -len(tasks[t]) * tasks[t].num_classes)
         items = (
-            (t, features.read(t, missing[t]), tasks[t].labels, tasks[t].test, tasks[t].num_classes,
-             device_of(experts[missing[t][0]]))
+            (t, features.read(t, missing[t]), tasks[t].labels, tasks[t].splits,
+             tasks[t].num_classes, device_of(experts[missing[t][0]]))
             for t in order
         )  # fmt: skip
         done = in_parallel(
@@ -149,15 +151,15 @@ def error_matrix(
 
 
 def _check(task: Task) -> None:
-    held_out = task.held_out_mask
-    if not held_out.any():
+    if not task.held_out_mask.any():
         raise InputError(f"task {task.name!r}: its `test` mask holds no image out")
-    counts = torch.bincount(task.labels[~held_out], minlength=task.num_classes)
-    if task.num_classes < 2 or not counts.all():
-        raise InputError(
-            f"task {task.name!r}: each of 2 or more classes needs training images; got "
-            f"{counts.tolist()}"
-        )
+    for train, _ in task.splits:
+        counts = torch.bincount(task.labels[train], minlength=task.num_classes)
+        if task.num_classes < 2 or not counts.all():
+            raise InputError(
+                f"task {task.name!r}: each of 2 or more classes needs training images; got "
+                f"{counts.tolist()}"
+            )
 
 
 def _own(task: Task, expert: Expert) -> bool:
@@ -186,19 +188,25 @@ def _task_errors(
     t: int,
     features: list[NDArray[np.float32]],
     labels: Tensor,
-    test: Tensor,
+    splits: list[tuple[Tensor, Tensor]],
     num_classes: int,
     device: torch.device,
 ) -> tuple[int, list[float]]:
     """Index of a task, and its test errors on several experts' features `[N, D]`."""
     errors = [0.0] * len(features)
+    tested = torch.cat([labels[test] for _, test in splits])
     for width in sorted({x.shape[1] for x in features}):
         same_width = [m for m, x in enumerate(features) if x.shape[1] == width]
         batch_size = max(1, BATCH // (8 * len(labels) * width))
         for start in range(0, len(same_width), batch_size):
             batch = same_width[start : start + batch_size]
             x = torch.tensor(np.stack([features[m] for m in batch]), device=device)
-            fitted = fit_classifiers(x[:, ~test], labels[~test], num_classes=num_classes)
-            for m, error in zip(batch, fitted.errors(x[:, test], labels[test]), strict=True):
+            mistakes = []
+            for train, test in splits:
+                fitted = fit_classifiers(x[:, train], labels[train], num_classes=num_classes)
+                mistakes.append(fitted.mistakes(x[:, test], labels[test]).cpu())
+            for m, error in zip(
+                batch, balanced_errors(torch.cat(mistakes, 1), tested), strict=True
+            ):
                 errors[m] = error.item()
     return t, errors

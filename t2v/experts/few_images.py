@@ -28,12 +28,26 @@ from t2v.task import Task, draw_evenly
 
 Array = NDArray[np.float64]
 
+HELD_OUT_FOLDS = 2
+"""Number of folds that `hold_out_folds` holds out."""
+
+
+def hold_out_folds(task: Task) -> Task:
+    """A task with folds as one that holds out its first `HELD_OUT_FOLDS` folds; others unchanged.
+
+    So the images to test on do not depend on the few that are drawn for training.
+    """
+    if task.folds is None:
+        return task
+    test = torch.isin(task.folds, task.folds.unique()[:HELD_OUT_FOLDS])
+    return replace(task, test=test, folds=None)
+
 
 def fewer(task: Task, count: int, seed: int = 0) -> Task:
     """The task with a random subset of its training images, and all of its held-out images.
 
     Args:
-        task: a task with held-out images.
+        task: a task with held-out images, or with folds, see `hold_out_folds`.
         count: number of training images, drawn evenly over the classes. With the same seed, a
             smaller subset is part of a larger one.
         seed: seed of the draw.
@@ -42,6 +56,7 @@ def fewer(task: Task, count: int, seed: int = 0) -> Task:
         InputError: if the task has fewer training images, more classes than `count`, or no
             held-out images.
     """
+    task = hold_out_folds(task)
     drawn = _draw_evenly(task, count, seed)
     index = torch.cat([drawn, task.held_out_mask.nonzero().flatten()])
     return replace(task.subset(index), test=torch.arange(len(index)) >= len(drawn))
@@ -62,7 +77,7 @@ def fixed_errors(
     Draw r of n images is that of `fewer(task, n, seed + r)`.
 
     Args:
-        tasks: T tasks with held-out images.
+        tasks: T tasks with held-out images, or with folds, see `hold_out_folds`.
         experts: M experts.
         counts: C numbers of training images.
         draws: number R of draws.
@@ -73,8 +88,9 @@ def fixed_errors(
     Returns:
         `[T, R, C, M]`, class-balanced errors in [0, 1].
     """
+    tasks = list(map(hold_out_folds, tasks))
     cells = list(product(range(len(tasks)), range(len(experts))))
-    features = Features(list(tasks), list(experts))  # cached if the error matrix was computed
+    features = Features(tasks, list(experts))  # cached if the error matrix was computed
     features.compute(cells, jobs, progress)
     keys, items = [], []
     for t, m in cells:
@@ -110,6 +126,7 @@ def tuned_errors(
     Returns:
         `[W]`, class-balanced errors in [0, 1].
     """
+    work = [(hold_out_folds(task), probe) for task, probe in work]
     schedules = [schedule] * len(work) if isinstance(schedule, Schedule) else list(schedule)
     jobs = jobs or default_jobs(*(probe.device for _, probe in work))
     keys = [

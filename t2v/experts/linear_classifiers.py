@@ -33,9 +33,6 @@ class Classifiers:
     def errors(self, features: Tensor, labels: Tensor) -> Tensor:
         """Class-balanced error rates, rounded to 12 decimals.
 
-        Without rounding, the last digit of a mean over classes depends on their order, and equal
-        numbers of mistakes would be different errors.
-
         Args:
             features: `[C, N, D]`, float.
             labels: `[N]` in `0..K-1`.
@@ -43,10 +40,26 @@ class Classifiers:
         Returns:
             float64 `[C]` in [0, 1].
         """
+        return balanced_errors(self.mistakes(features, labels), labels)
+
+    def mistakes(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Which images are misclassified, bool `[C, N]`; parameters as of `errors`."""
         logits = features.double() @ self.weight.mT + self.bias[:, None]
-        wrong = (logits.argmax(2) != labels.to(logits.device)).double()
-        by_class = torch.stack([wrong[:, labels == k].mean(1) for k in labels.unique()])
-        return by_class.mean(0).round(decimals=12)
+        return logits.argmax(2) != labels.to(logits.device)
+
+
+def balanced_errors(mistakes: Tensor, labels: Tensor) -> Tensor:
+    """Mean over classes of the share of mistakes, float64 `[C]`, rounded to 12 decimals.
+
+    Without rounding, the last digit of a mean over classes depends on their order, and equal
+    numbers of mistakes would be different errors.
+
+    Args:
+        mistakes: bool `[C, N]`, of C classifiers.
+        labels: `[N]`.
+    """
+    by_class = torch.stack([mistakes[:, labels == k].double().mean(1) for k in labels.unique()])
+    return by_class.mean(0).round(decimals=12)
 
 
 def fit_classifiers(

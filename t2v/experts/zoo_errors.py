@@ -102,7 +102,7 @@ def hold_out(task: Task, seed: int = 0) -> Task:
         of_class = (task.labels == k).nonzero().flatten()
         drawn = of_class[torch.randperm(len(of_class), generator=generator)]
         test[drawn[: max(1, round(HELD_OUT * len(drawn)))]] = True
-    return replace(task, test=test)
+    return replace(task, test=test, folds=None)
 
 
 def measure_errors(

@@ -21,12 +21,13 @@ DRAWN = ("phylogeny", "aviary", "wardrobe")
 PHOTOGRAPHS = ("cub", "tiny_imagenet", "living_things", "fashion", "clothing")
 """Names of the sets of photographs, each a module of `t2v.libraries.photographs`."""
 
-NAMES = (*DRAWN, *PHOTOGRAPHS, "synthetic", "real")
+NAMES = (*DRAWN, *PHOTOGRAPHS, "open", "synthetic", "real")
 
-OF_ATTRIBUTES = ("wardrobe", "fashion")
-"""Libraries whose classes are values of attributes (a colour, a material), not kinds of things.
+OF_ATTRIBUTES = ("wardrobe", "fashion", "garments", "packages", "waste", "hands", "letters")
+"""Roots of lineages under which classes may be values of attributes (a colour, a material).
 
-The name is the root of the lineages of their tasks.
+The first two are libraries, the others roots of the library ``open``. The name of a class under one
+of them means something else elsewhere: the *apple* of a juice is no apple.
 """
 
 
@@ -45,7 +46,11 @@ class Library:
             `skipped` lists path and reason of each image that cannot be read. Photographs also
             have `page`, `credit`, `origin`, `archives`, `what_was_changed`, `images_in_set` and
             `pictures_allowed`, the names of the tasks whose images a published page may show.
+            Of ``open``, these are under `sources`, by data set; `by_hand` names the tasks whose
+            classes were assigned here.
         photographs: whether the images are photographs, not drawn.
+        paths: paths of the images of each task by its name, in their order, for `credit_of`; of
+            the library ``open`` only.
     """
 
     name: str
@@ -53,12 +58,32 @@ class Library:
     taxonomy: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     photographs: bool = False
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.tasks)
 
     def __iter__(self) -> Iterator[Task]:
         return iter(self.tasks)
+
+
+@dataclass(frozen=True)
+class Credit:
+    """Whom to name beside an image, and under which terms it may be shown.
+
+    Attributes:
+        path: path of the image, as in `Library.paths`.
+        source: title of the data set.
+        licence: name and address of the licence.
+        credit: the line to print; it names the photographer where one is known.
+        page: address of the photograph, else of the data set.
+    """
+
+    path: str
+    source: str
+    licence: str
+    credit: str
+    page: str
 
 
 def load_library(
@@ -68,11 +93,12 @@ def load_library(
 
     Args:
         name: one of `NAMES`. ``synthetic`` is phylogeny, aviary and wardrobe together,
-            ``real`` all sets of photographs that are on disk.
+            ``real`` all sets of photographs that are on disk; ``open`` needs no files beside the
+            package.
         scale: ``smoke`` (seconds), ``laptop`` (minutes on two cores) or ``paper``.
         seed: seed of the world, or of the choice of photographs.
-        data: folder of the photographs, default `T2V_DATA`, else `data`; not used by drawn
-            libraries.
+        data: folder of the photographs, default `T2V_DATA`, else `data`; used by neither
+            drawn libraries nor ``open``.
 
     Returns:
         The library; the same arguments give the same bytes.
@@ -91,7 +117,21 @@ def load_library(
         return join(name, [load_library(part, scale, seed, data) for part in DRAWN])
     if name in DRAWN:
         return importlib.import_module(f"t2v.libraries.worlds.{name}").load(scale, seed)
+    if name == "open":
+        return importlib.import_module("t2v.libraries.open_zoo.load").load(scale, seed)
     return importlib.import_module("t2v.libraries.photographs.load").load(name, scale, seed, data)
+
+
+def credit_of(path: str) -> Credit:
+    """Licence and credit of an image of the library ``open``.
+
+    Args:
+        path: path of an image, as in `Library.paths`.
+
+    Raises:
+        InputError: if there is no such image.
+    """
+    return importlib.import_module("t2v.libraries.open_zoo.credits").credit_of(path)
 
 
 def join(name: str, parts: list[Library]) -> Library:

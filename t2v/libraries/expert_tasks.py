@@ -9,8 +9,9 @@ categories and on attribute groups. For drawn libraries the training tasks are
 * the largest orders and the largest tasks of the aviary, each by itself.
 
 For photographs they are each group of a library as one task, halves of the largest groups, and all
-of a set together. No image of a training task is held out in any task: drawn images are drawn for
-it (or are a task's training images), photographs are held out by the path alone.
+of a set together; those of the open zoo stand in a table of their own. No image of a training task
+is held out in any task: drawn images are drawn for it (or are a task's training images),
+photographs are held out by the path alone, and of the open zoo experts and tasks never share one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import torch
 
 from t2v.errors import InputError
 from t2v.libraries import load_library
+from t2v.libraries.open_zoo.load import training_tasks
 from t2v.libraries.photographs.load import broad_tasks
 from t2v.libraries.worlds.creatures.evolution import World, grow_world
 from t2v.libraries.worlds.creatures.images import clade_tasks
@@ -71,6 +73,11 @@ SCHEDULES: dict[str, dict[str, dict[str, Any]]] = {
         "laptop": {"steps": 150, "lr": 0.1},
         "paper": {"steps": 4000, "lr": 0.1},
     },
+    "open": {
+        "smoke": {"steps": 4, "batch_size": 16, "lr": 0.002},
+        "laptop": {"steps": 200, "batch_size": 32, "lr": 0.002},
+        "paper": {"steps": 2000, "batch_size": 64, "lr": 0.002},
+    },
     "real": {
         "smoke": {"steps": 4, "batch_size": 16, "lr": 0.003},
         "laptop": {"steps": 150, "batch_size": 32, "lr": 0.01},
@@ -90,7 +97,7 @@ def expert_tasks(
     """The training tasks of the experts of a library; no image of them is held out.
 
     Args:
-        library: "synthetic" or "real".
+        library: "synthetic", "open" or "real".
         scale: scale as for `load_library`; at `laptop` a world gives 20 tasks.
         seed: seed of the world, or of the choice of photographs.
         data: folder of the photographs.
@@ -107,6 +114,8 @@ def expert_tasks(
             f"expert tasks of {library!r} at {scale!r}: choose one of {', '.join(SCHEDULES)} and "
             f"of {', '.join(TRAINING_SIZES)}"
         )
+    if library == "open":
+        return training_tasks(scale, seed)
     if library == "real":
         return broad_tasks(scale, seed, data, MAX_PHOTOGRAPHS[scale])
     size = TRAINING_SIZES[scale]

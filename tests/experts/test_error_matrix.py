@@ -82,15 +82,21 @@ def count(monkeypatch):
 
 def by_sklearn(task, expert):
     """One classifier on one expert, by sklearn, tested image by image."""
+    wrong, y = mistakes_by_sklearn(task, expert, task.test.numpy())
+    return np.mean([wrong[y == k].mean() for k in np.unique(y)])
+
+
+def mistakes_by_sklearn(task, expert, test):
+    """Whether each tested image is misclassified, and its label."""
     x = expert.extractor.features(task.images).double().numpy()
-    y, test = task.labels.numpy(), task.test.numpy()
+    y = task.labels.numpy()
     x = (x - x[~test].mean(0)) / np.sqrt(np.mean(np.square(x[~test])))
     share = 1 / (task.num_classes * np.bincount(y[~test])[y[~test]])
     # of two classes sklearn keeps the difference of the logits: half the penalty
     decay = WEIGHT_DECAY / (2 if task.num_classes == 2 else 1)
     model = LogisticRegression(C=1 / decay, tol=1e-8, solver="newton-cg", max_iter=500)
     wrong = model.fit(x[~test], y[~test], sample_weight=share).predict(x[test]) != y[test]
-    return np.mean([wrong[y[test] == k].mean() for k in np.unique(y[test])])
+    return wrong, y[test]
 
 
 def test_cells_are_those_of_one_task_and_expert_at_a_time():
@@ -101,6 +107,22 @@ def test_cells_are_those_of_one_task_and_expert_at_a_time():
     for t, task in enumerate(tasks):
         for m, expert in enumerate(experts):
             assert found.errors[t, m] == pytest.approx(by_sklearn(task, expert), abs=1e-12)
+    assert 0 < found.errors.min() < found.errors.max() < 0.5
+
+
+def test_of_folds_the_errors_are_pooled():
+    experts = small_experts(2)
+    tasks = [
+        dataclasses.replace(task, test=None, folds=torch.arange(len(task)) // 7 % 5)
+        for task in small_tasks()
+    ]
+    found = error_matrix(tasks, experts, jobs=1)
+    for t, task in enumerate(tasks):
+        for m, expert in enumerate(experts):
+            parts = [mistakes_by_sklearn(task, expert, task.folds.numpy() == k) for k in range(5)]
+            wrong, y = map(np.concatenate, zip(*parts, strict=True))
+            expected = np.mean([wrong[y == k].mean() for k in range(task.num_classes)])
+            assert found.errors[t, m] == pytest.approx(expected, abs=1e-12)  # counts of mistakes
     assert 0 < found.errors.min() < found.errors.max() < 0.5
 
 

@@ -1,5 +1,7 @@
 """Errors with fewer images and after fine-tuning: against the plain way, one at a time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,10 +10,11 @@ from scipy.stats import spearmanr
 from t2v.errors import InputError
 from t2v.evaluation.agreement import rank_agreement
 from t2v.experts import few_images
-from t2v.experts.expert import generic_expert
+from t2v.experts.expert import Expert, generic_expert
 from t2v.experts.few_images import (
     fewer,
     fixed_errors,
+    hold_out_folds,
     transfer_distance,
     tuned_errors,
 )
@@ -142,3 +145,17 @@ def test_rank_agreement_of_chance_is_called_so_as_often_as_it_should():
     assert sum(spearmanr(x, y, axis=None).pvalue <= 0.05 for x, y in pairs) > 20
     # intervals of seven sources are a little short: 50 of 60 at least hold the 0
     assert sum(f.low <= 0 <= f.high for f in found) >= 50
+
+
+def test_of_folds_two_are_held_out_whatever_is_drawn():
+    task = replace(small_task(count=60), test=None, folds=torch.arange(60) // 3 % 5)
+    split = hold_out_folds(task)
+    assert torch.equal(split.test, task.folds < 2) and split.folds is None
+    assert hold_out_folds(split) is split
+    for seed in (0, 1):
+        part = fewer(task, 9, seed)
+        assert torch.equal(part.held_out.images, task.images[task.folds < 2])
+        assert len(part.train) == 9
+    errors = fixed_errors([task], [Expert("e", small_probe())], [6, 12], 2, jobs=1)
+    same = fixed_errors([split], [Expert("e", small_probe())], [6, 12], 2, jobs=1)
+    assert errors.shape == (1, 2, 2, 1) and (errors == same).all()

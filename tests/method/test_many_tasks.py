@@ -9,7 +9,7 @@ import torch
 from t2v import InputError, domain2vec, fit_head, task2vec
 from t2v import many_tasks as store
 from t2v.embedding import domain_moments
-from t2v.many_tasks import embed_halves
+from t2v.many_tasks import embed_halves, held_out_errors
 from tests.small import small_probe, small_task
 
 
@@ -129,3 +129,19 @@ def test_halves_are_halves_of_every_class():
     alone = task.subset(torch.cat([torch.tensor([0]), (task.labels > 0).nonzero().flatten()]))
     with pytest.raises(InputError, match="class 'c0' has fewer than two images"):
         embed_halves(alone, 2, embed)
+
+
+def test_held_out_errors_of_folds_are_pooled():
+    task, probe = small_task(count=60, held_out=0), small_probe()
+    labels = task.labels.roll(1) * (torch.arange(60) % 4 == 0) + task.labels * (
+        torch.arange(60) % 4 != 0
+    )
+    task = replace(task, test=None, labels=labels, folds=torch.arange(60) // 3 % 4)
+    features, wrong = probe.features(task.images), torch.zeros(60).double()
+    for k in range(4):
+        test = task.folds == k
+        head = fit_head(features[~test], labels[~test], num_classes=3)
+        wrong[test] = (head.logits(features[test]).argmax(1) != labels[test]).double()
+    expected = float(torch.stack([wrong[labels == k].mean() for k in range(3)]).mean())
+    assert 0 < expected < 1
+    assert held_out_errors([task], probe, jobs=1) == [pytest.approx(expected, abs=1e-12)]

@@ -1,5 +1,8 @@
 """Tasks: what they accept, how they split, and how they read what users have."""
 
+import hashlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,7 @@ from PIL import Image
 
 from t2v import InputError, Task
 from t2v.task import draw_evenly
+from tests.small import small_task
 
 
 def small(count=12, **options):
@@ -172,3 +176,41 @@ def test_from_dataset_takes_the_three_kinds_of_image():
         assert task.images[0].shape == (3, 5, 6)
         assert task.images[0].dtype == torch.uint8
         assert int(task.images[0].min()) == int(task.images[0].max()) == 128
+
+
+def folded(**options):
+    task = small_task(count=30, classes=2)
+    folds = torch.arange(30) // 2 % 5
+    return replace(task, test=None, folds=folds, **options)
+
+
+def test_with_folds_every_image_is_for_training_and_tested_once():
+    task = folded()
+    assert task.train is task and task.held_out is task and bool(task.held_out_mask.all())
+    tested = torch.stack([test for _, test in task.splits]).sum(0)
+    assert len(task.splits) == 5 and bool((tested == 1).all())
+    assert all(torch.equal(train, ~test) for train, test in task.splits)
+    assert task.subset(range(20)).folds is None and task.balanced(10).folds is None
+    assert repr(task) == "Task('blots', 30 images in 5 folds, 2 classes)"
+
+
+def test_folds_that_cannot_be_used_are_refused():
+    with pytest.raises(InputError, match="'blots': either a `test` mask or folds; got both"):
+        replace(folded(), test=torch.ones(30, dtype=torch.bool))
+    with pytest.raises(InputError, match=r"folds must be int64 \[N\]"):
+        replace(folded(), folds=torch.zeros(30))
+    with pytest.raises(InputError, match=r"folds must be int64 \[N\]"):
+        replace(folded(), folds=torch.zeros(29, dtype=torch.int64))
+    with pytest.raises(InputError, match="in two folds.*'c0' in fold 0 only"):
+        replace(folded(), folds=torch.arange(30) % 2)
+
+
+def test_folds_change_the_fingerprint_of_no_other_task():
+    task = small_task(count=30, classes=2)
+    digest = hashlib.sha256(repr((task.name, task.classes, task.lineage, task.group)).encode())
+    digest.update(task.labels.numpy().tobytes() + task.test.numpy().tobytes())
+    digest.update(repr(list(task.images.shape)).encode() + task.images.numpy().tobytes())
+    assert task.fingerprint == digest.hexdigest()
+    first, other = folded(), replace(folded(), folds=torch.arange(30) // 2 % 3)
+    assert len({task.fingerprint, task.train.fingerprint, first.fingerprint}) == 3
+    assert first.fingerprint != other.fingerprint == replace(other).fingerprint

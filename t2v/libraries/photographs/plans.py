@@ -8,9 +8,11 @@ import os.path
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from typing import TypeVar
 
 Row = dict[str, str]
 Lineage = tuple[str, ...]
+AnyPlan = TypeVar("AnyPlan")
 
 HELD_OUT = 0.25
 """Share of the images that is held out."""
@@ -94,7 +96,7 @@ def _hash(key: str) -> float:
     return int(hashlib.sha256(key.encode()).hexdigest()[:13], 16) / 16**13
 
 
-def spread(plans: list[TaskPlan], count: int | None) -> list[TaskPlan]:
+def spread(plans: list[AnyPlan], count: int | None) -> list[AnyPlan]:
     """At most `count` plans, taken evenly from the list; None: all of them."""
     if count is None or count >= len(plans):
         return plans

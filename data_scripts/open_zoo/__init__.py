@@ -1,0 +1,1 @@
+"""The shards of the library `open`, made from the publishers' archives."""
