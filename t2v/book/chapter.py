@@ -28,7 +28,7 @@ from t2v.experts.error_matrix import error_matrix
 from t2v.experts.expert import Expert, generic_expert, hog_expert
 from t2v.experts.fine_tuning import train_experts
 from t2v.experts.training import Schedule
-from t2v.libraries import DRAWN, NAMES, SCALES, Library
+from t2v.libraries import DRAWN, NAMES, SCALES, WORLDS, Library
 from t2v.libraries.expert_tasks import SCHEDULES, expert_tasks
 from t2v.many_tasks import embed_tasks
 from t2v.meta_task import MetaTask
@@ -57,7 +57,7 @@ class Chapter:
         photographs: whether the library's images are photographs.
         ours: kind of the chapter's own numbers, "photographs" or "synthetic" (see `number_kind`).
         theirs: the other of the two, whose tables are kept in the repository.
-        other: library of these tables, "synthetic" or "real".
+        other: library of these tables, "synthetic" or "open".
         resampling: `resamples` and `seed` for bootstraps and permutation tests.
 
     Raises:
@@ -78,11 +78,13 @@ class Chapter:
                 raise InputError(f"{what} {value!r}: choose one of {', '.join(known)}")
         self.name, self.scale, self.seed = library, scale, seed
         self.device, self.data, self.results = device, data, Path(results)
-        self.photographs = library not in ("synthetic", *DRAWN)
+        self.photographs = library not in (*WORLDS, *DRAWN)
         order = 1 if self.photographs else -1
         self.ours, self.theirs = ("photographs", "synthetic")[::order]
+        self.other = "synthetic" if self.photographs else "open"
         # experts are trained on all libraries of a kind together
-        self._whole, self.other = ("real", "synthetic")[::order]
+        drawn = not self.photographs
+        self._whole = "open" if library == "open" else "synthetic" if drawn else "real"
         self.resampling = {"resamples": 999 if scale == "smoke" else 9999, "seed": seed}
         plots.use_style()
 
@@ -101,6 +103,8 @@ class Chapter:
     @cached_property
     def data_sets(self) -> list[str]:
         """Name of the part of the library to which each task belongs, `[T]`."""
+        if paths := self.library.paths:  # those of the open zoo begin with the data set
+            return [paths[task.name][0].split("/")[0] for task in self.tasks]
         return [_data_set_of(task) for task in self.tasks]
 
     @cached_property
@@ -114,7 +118,9 @@ class Chapter:
 
     @cached_property
     def probe(self) -> Probe:
-        """ResNet-18 at 64 pixels for photographs, else the network that comes with the package."""
+        """The packaged network for the library's images; ResNet-18 for photographs to fetch."""
+        if self.name == "open":
+            return t2v.load_probe("imagenet", image_size=64, device=self.device)
         if self.photographs:
             return t2v.load_probe("resnet18", image_size=64, device=self.device)
         return t2v.load_probe("synthetic", device=self.device)

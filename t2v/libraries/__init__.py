@@ -21,7 +21,10 @@ DRAWN = ("phylogeny", "aviary", "wardrobe")
 PHOTOGRAPHS = ("cub", "tiny_imagenet", "living_things", "fashion", "clothing")
 """Names of the sets of photographs, each a module of `t2v.libraries.photographs`."""
 
-NAMES = (*DRAWN, *PHOTOGRAPHS, "open", "synthetic", "real")
+WORLDS = ("worlds", "synthetic")
+"""The two names of all drawn libraries together."""
+
+NAMES = (*DRAWN, *PHOTOGRAPHS, "open", *WORLDS, "real")
 
 OF_ATTRIBUTES = ("wardrobe", "fashion", "garments", "packages", "waste", "hands", "letters")
 """Roots of lineages under which classes may be values of attributes (a colour, a material).
@@ -92,9 +95,9 @@ def load_library(
     """Load or draw a library of tasks.
 
     Args:
-        name: one of `NAMES`. ``synthetic`` is phylogeny, aviary and wardrobe together,
-            ``real`` all sets of photographs that are on disk; ``open`` needs no files beside the
-            package.
+        name: one of `NAMES`. ``worlds``, or ``synthetic``, is phylogeny, aviary and wardrobe
+            together, ``real`` all sets of photographs that are on disk; ``open`` needs no files
+            beside the package.
         scale: ``smoke`` (seconds), ``laptop`` (minutes on two cores) or ``paper``.
         seed: seed of the world, or of the choice of photographs.
         data: folder of the photographs, default `T2V_DATA`, else `data`; used by neither
@@ -113,8 +116,8 @@ def load_library(
         raise InputError(f"scale {scale!r} of library {name!r}: choose one of {', '.join(SCALES)}")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed of library {name!r} must be a whole number >= 0, got {seed!r}")
-    if name == "synthetic":
-        return join(name, [load_library(part, scale, seed, data) for part in DRAWN])
+    if name in WORLDS:
+        return join("synthetic", [load_library(part, scale, seed, data) for part in DRAWN])
     if name in DRAWN:
         return importlib.import_module(f"t2v.libraries.worlds.{name}").load(scale, seed)
     if name == "open":
