@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     root = given.root.resolve()
-    wanted = "synthetic" if given.library == "auto" else given.library
+    wanted = {"auto": "synthetic", "worlds": "synthetic"}.get(given.library, given.library)
     run = Run(wanted, given.scale, given.seed, given.device, root)
     try:
         if given.serve is not None:

@@ -15,6 +15,8 @@ from t2v.book import tables
 from t2v.book.chapter import Chapter, describe
 from t2v.errors import FileError, InputError
 from t2v.evaluation import Estimate
+from t2v.libraries import Library
+from t2v.libraries.open_zoo.shards import FOLDER
 
 COLUMNS = {"experts": {"unit": "", "meaning": "number of experts"}}
 
@@ -51,6 +53,8 @@ def keep(book, library, frame):
         ("phylogeny", False, "synthetic"),
         ("real", True, "resnet18"),
         ("cub", True, "resnet18"),
+        ("open", True, "imagenet"),
+        ("worlds", False, "synthetic"),
     ],
 )
 def test_kind_of_number_and_probe_follow_from_the_library(library, photographs, probe, monkeypatch):
@@ -62,7 +66,7 @@ def test_kind_of_number_and_probe_follow_from_the_library(library, photographs, 
     assert kinds == (
         ("photographs", "synthetic", "synthetic")
         if photographs
-        else ("synthetic", "photographs", "real")
+        else ("synthetic", "photographs", "open")
     )
     assert not calls, "nothing is loaded before it is asked for"
     _ = chapter.probe, chapter.probe
@@ -96,8 +100,15 @@ def test_tasks_know_their_data_set(monkeypatch):
         ("Passeriformes", "life"): "phylogeny",
     }
     tasks = [SimpleNamespace(name=name, lineage=(root, name)) for name, root in names]
-    monkeypatch.setattr(t2v, "load_library", lambda *arguments: SimpleNamespace(tasks=tasks))
+    monkeypatch.setattr(t2v, "load_library", lambda *arguments: Library("any", tasks))
     assert Chapter("synthetic").data_sets == list(names.values())
+
+
+def test_tasks_of_the_open_zoo_know_theirs_by_the_paths_of_their_images():
+    chapter = Chapter("open", "smoke")
+    assert set(chapter.data_sets) <= {path.name.split(".")[0] for path in FOLDER.glob("*.csv")}
+    shown = dict(zip([task.name for task in chapter.tasks], chapter.data_sets, strict=True))
+    assert (shown["five flowers"], shown["juice: brand"]) == ("flowers", "grocery")
 
 
 @pytest.mark.parametrize(("parameter", "value"), [("library", "birds"), ("scale", "huge")])
@@ -176,11 +187,11 @@ def test_the_dictionary_describes_every_column_once():
 
 
 def test_kept_tables_are_those_of_the_other_kind(book):
-    keep(book, "real", pd.DataFrame({"experts": [6]}))
+    keep(book, "open", pd.DataFrame({"experts": [6]}))
     keep(book, "synthetic", pd.DataFrame({"experts": [9]}))
     assert Chapter("phylogeny").kept("experts").experts.item() == 6
     assert Chapter("cub").kept("experts").experts.item() == 9
-    assert Chapter("cub").kept("experts", "real-laptop").experts.item() == 6
+    assert Chapter("cub").kept("experts", "open-laptop").experts.item() == 6
     assert "experts, ours, on photographs:" in Chapter("aviary").kept_markdown("experts", "experts")
 
 
@@ -188,7 +199,7 @@ def test_a_table_that_is_not_kept_is_none_and_a_changed_one_is_refused(book):
     chapter = Chapter("synthetic")
     assert chapter.kept("experts") is None
     assert "make results" in chapter.kept_markdown("experts", "Experts")
-    path = keep(book, "real", pd.DataFrame({"experts": [6]}))
+    path = keep(book, "open", pd.DataFrame({"experts": [6]}))
     path.write_text("experts\n7\n")
     for read in (chapter.kept, lambda name: chapter.kept_markdown(name, "Experts")):
         with pytest.raises(FileError, match="changed by hand"):
