@@ -146,7 +146,7 @@ def load_probe(
     """A probe network with its pretrained weights.
 
     Args:
-        name: "imagenet" (MobileNetV2, trained on ImageNet) or "synthetic" (a small residual
+        name: "imagenet" (SqueezeNet 1.1, trained on ImageNet) or "synthetic" (a small residual
             network), which come with the package; or any torchvision classifier with convolutions,
             e.g. "resnet34", the paper's.
         weights: a state dict, `.safetensors` or `.pth`. Default: the package's for "imagenet" and
