@@ -64,8 +64,9 @@ def _sweep_panel(ax: Axes, part: pd.DataFrame) -> None:
         colour = INK if form == "generic" else QUIET
         ax.axhline(100 * rows.increase.iloc[0], color=colour, ls=dash, lw=1.1, label=form, zorder=0)
     ax.set_xticks(range(len(alphas)), [f"{a:g}".replace("0.", ".") for a in alphas])
-    bottom, top = 100 * part.increase.min(), 100 * part.increase.max()
-    ax.set_ylim(min(0, 1.2 * bottom), 1.3 * max(top, 1.0))  # a wide interval may leave the panel
+    shown = 100 * part.increase[part.alpha.notna() | (part.form == "generic")]
+    # wide intervals and baselines far above the forms may leave the panel
+    ax.set_ylim(min(0, 1.2 * shown.min()), 1.3 * max(shown.max(), 1.0))
 
 
 def legend_below(figure: Figure) -> None:
