@@ -23,16 +23,13 @@ import pandas as pd
 
 from data_scripts.claims.resume import seed_by_seed
 from data_scripts.claims.selection import meta_tasks_of
-from t2v._numerics.convolutions import convolutions
-from t2v._numerics.trivial import probe_trivial
 from t2v.book import tables
+from t2v.book.trivial_forms import ALPHAS, BASELINES, forms_of
 from t2v.evaluation import bootstrap, mean_interval, relative_increases
 from t2v.meta_task import MetaTask
 from t2v.probe import Probe
-from t2v.selection import Chance, Generic, Nearest, Strategy, TaskBlind, leave_one_out
+from t2v.selection import Nearest, Strategy, leave_one_out
 
-ALPHAS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
-COMMON_SCALES = (0.3, 1.0, 3.0)
 COLUMNS = {
     "seed": ("", "seed of the world and of the experts' training"),
     "meta_task": ("", "living: as iNat+CUB; mixed: as Mixed"),
@@ -56,17 +53,9 @@ def strategies(probe: Probe, embedding: Any) -> Iterator[tuple[str, float | None
         probe: the probe, whose weights give the form "probe" with the default β.
         embedding: an embedding by it, for its layers.
     """
-    weights = {n: conv.weight.cpu() for n, conv in convolutions(probe.network).items()}
-    floor, _ = probe_trivial(weights)
-    of_probe = np.empty(len(embedding.fisher))
-    for layer, part in embedding.layers.items():
-        of_probe[part] = floor[layer]
-    forms: list[tuple[str, dict[str, Any]]] = [("own", {})]
-    forms += [(f"common × {c:g}", {"trivial": "common", "scale": c}) for c in COMMON_SCALES]
-    forms += [("probe", {"trivial": of_probe})]
-    for baseline in (Chance(), Generic(), TaskBlind()):
+    for baseline in BASELINES:
         yield baseline.name, None, baseline
-    for form, options in forms:
+    for form, options in forms_of(probe, embedding).items():
         for alpha in ALPHAS:
             yield form, alpha, Nearest("asymmetric", alpha=alpha, **options)
         yield f"{form}, α chosen", None, Nearest("asymmetric", alpha="chosen", **options)

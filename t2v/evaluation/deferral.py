@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from t2v.errors import InputError
-from t2v.evaluation.intervals import LEVEL, Estimate, spearman_interval
+from t2v.evaluation.intervals import LEVEL, RESAMPLES, Estimate, spearman_interval
 from t2v.evaluation.regret import nearest_eligible, relative_increases
 
 Array = NDArray[np.float64]
@@ -123,6 +123,68 @@ def gains(
             "nearest": bool(nearest[t] == m),
         }
         for t, m in np.argwhere(use)
+    ]
+
+
+def running_gain(
+    distance: ArrayLike,
+    gain: ArrayLike,
+    tasks: Sequence[Any],
+    *,
+    share: float = 0.2,
+    points: int = 25,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[dict[str, float]]:
+    """Mean gain of the experts around a distance, with a bootstrap interval over tasks.
+
+    Whole tasks are drawn, with all their cells, because the cells of a task are not independent.
+
+    Args:
+        distance: `[N]`, distance of the expert in N cells.
+        gain: `[N]`, gain over the generic network.
+        tasks: N labels, the task of each cell.
+        share: share of the cells that is in a window, in (0, 1].
+        points: number of windows, which begin at evenly spaced ranks of the distance.
+        level: confidence level in (0, 1).
+        resamples: number of bootstrap samples.
+        seed: seed of the resampling.
+
+    Returns:
+        One row per window, nearest first: `distance`, median; `gain`, mean, with `low` and `high`
+        (percentiles); `cells`, their number.
+
+    Raises:
+        InputError: for fewer than two tasks, unequal lengths, or a share that is not in (0, 1].
+    """
+    distance, gain = np.asarray(distance, np.float64), np.asarray(gain, np.float64)
+    names, of_task = np.unique(np.asarray(tasks), return_inverse=True)
+    if not distance.shape == gain.shape == of_task.shape or len(names) < 2 or not 0 < share <= 1:
+        raise InputError(
+            f"distance, gain, tasks, share: expected arrays of one length with two tasks or more, "
+            f"and a share in (0, 1]; got shapes {distance.shape}, {gain.shape}, {of_task.shape}, "
+            f"{len(names)} tasks, share {share}"
+        )
+    order, width = np.argsort(distance, kind="stable"), max(1, round(share * len(distance)))
+    starts = np.unique(np.linspace(0, len(order) - width, points).round().astype(int))
+    windows = [order[start : start + width] for start in starts]
+    total = np.array([np.bincount(of_task[w], gain[w], len(names)) for w in windows])
+    count = np.array([np.bincount(of_task[w], minlength=len(names)) for w in windows])
+    even = np.full(len(names), 1 / len(names))
+    weights = np.random.default_rng(seed).multinomial(len(names), even, resamples)
+    drawn = weights @ count.T  # 0 where no task with a cell in the window was drawn
+    means = np.divide(weights @ total.T, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
+    low, high = np.nanquantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return [
+        {
+            "distance": float(np.median(distance[w])),
+            "gain": float(gain[w].mean()),
+            "low": float(low[i]),
+            "high": float(high[i]),
+            "cells": len(w),
+        }
+        for i, w in enumerate(windows)
     ]
 
 

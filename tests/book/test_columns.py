@@ -15,7 +15,11 @@ COLUMNS = pd.read_csv(ROOT / "t2v/book/columns.csv", dtype=str, keep_default_na=
 CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 WRITTEN = re.compile(r"""\bchapter\.table\(\s*["'](\w+)["']""")
 KEPT = sorted(ROOT.glob("book/results/*-laptop/*.csv"))
-SCRIPTS = {"claims", "fine_tuning_rate", "priors", "selection"}  # written by data_scripts/claims
+SCRIPTS = {  # written by data_scripts/claims
+    "claims", "fine_tuning_rate", "priors", "selection", "trivial_forms", "trivial_forms_dev",
+}  # fmt: skip
+
+LATER = {"increase_of_all"}  # tables that were kept before this column was added do not have it
 
 
 def written_by_chapters():
@@ -45,6 +49,7 @@ def test_rows_of_a_kept_table_are_its_columns(path):
     columns = list(tables.read(path).columns)
     described = describe(path.stem, columns)  # raises for a column that is not
     patterns = COLUMNS[COLUMNS.table == path.stem].column
+    patterns = patterns[~(patterns.isin(LATER) & ~patterns.isin(columns))]
     fits = [any(re.fullmatch(re.escape(p).replace(r"\*", ".*"), c) for c in columns)
             for p in patterns]  # fmt: skip
     assert list(described) == columns and all(fits), patterns[[not fit for fit in fits]]

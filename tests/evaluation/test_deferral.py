@@ -143,3 +143,34 @@ def test_picks_of_the_generic_network():
 def test_bad_input_is_named(call, words):
     with pytest.raises(InputError, match=words):
         call()
+
+
+def test_running_gain_is_a_mean_of_ranks_with_tasks_drawn_whole():
+    rng = np.random.default_rng(0)
+    tasks = np.repeat(np.arange(30), 10)
+    distance = rng.uniform(size=300)
+    of_task = rng.normal(size=30)
+    gain = of_task[tasks] - distance
+    rows = ev.running_gain(distance, gain, tasks, share=0.1, points=5, resamples=999)
+    order = np.argsort(distance)
+    for row, start in zip(rows, (0, 68, 135, 202, 270), strict=True):
+        window = order[start : start + 30]
+        assert row["cells"] == 30
+        assert row["distance"] == pytest.approx(np.median(distance[window]))
+        assert row["gain"] == pytest.approx(gain[window].mean())
+        assert row["low"] < row["gain"] < row["high"]
+    [whole] = ev.running_gain(distance, gain, tasks, share=1, points=9, resamples=4999)
+    # every task has ten cells, so the mean over cells is the mean of the tasks' means
+    means = gain.reshape(30, 10).mean(axis=1)
+    half = 1.96 * means.std() / np.sqrt(30)
+    # percentiles of 4,999 resamples, against the normal approximation
+    assert whole["high"] - whole["low"] == pytest.approx(2 * half, rel=0.08)
+    assert half > 2 * 1.96 * gain.std() / np.sqrt(300)  # cells as if independent: far too narrow
+
+
+@pytest.mark.parametrize(
+    "change", [{"tasks": [1, 1, 1]}, {"tasks": [1, 2]}, {"share": 0.0}, {"share": 1.5}]
+)
+def test_running_gain_refuses_what_has_no_answer(change):
+    with pytest.raises(InputError, match="running|two tasks"):
+        ev.running_gain(**{"distance": [0, 1, 2], "gain": [1, 1, 1], "tasks": [1, 2, 3]} | change)
