@@ -14,6 +14,8 @@ from PIL import Image, ImageOps
 
 from t2v.book.meta_tasks import LIFE
 from t2v.errors import FileError, InputError
+from t2v.experts.error_matrix import _overlap
+from t2v.experts.expert import Expert
 from t2v.libraries import credit_of, load_library
 from t2v.libraries.expert_tasks import expert_tasks
 from t2v.libraries.open_zoo import shards
@@ -233,6 +235,16 @@ def test_training_tasks_are_broad_and_narrow():
     for task in tasks:
         assert torch.bincount(task.labels, minlength=task.num_classes).min() > 1, task.name
     assert sum(task.lineage[0] in LIFE for task in tasks) >= 6
+
+
+def test_names_of_attributes_are_compared_below_their_own_root(library):
+    fruit = next(task for task in training_tasks("laptop", 0) if task.name == "fruit")
+    expert = Expert("fruit", None, classes=fruit.classes, lineage=fruit.lineage)
+    task = {task.name: task for task in library}
+    assert "orange" in fruit.classes and "orange" in task["juice: fruit"].classes
+    assert _overlap(task["citrus fruit"], expert) and not _overlap(task["juice: fruit"], expert)
+    garments = Expert("all", None, classes=("shirt", "hat"), lineage=("garments",))
+    assert _overlap(task["hats and shoes"], garments)
 
 
 def test_it_loads_without_caltech(tmp_path, monkeypatch, library):
