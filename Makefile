@@ -3,7 +3,7 @@
 
 PYTHON  ?= python3
 SCALE   ?= laptop
-LIBRARY ?= auto
+LIBRARY ?= open
 DATA    ?=
 DEVICE  ?= auto
 SEED    ?= 0
@@ -85,7 +85,7 @@ help:
 	  awk -F'|' '{printf "%-10s %s\n", $$1, $$2}'
 	@echo; echo "options (value now)"
 	@echo "  SCALE=$(SCALE)        smoke: seconds a chapter; laptop: minutes; paper: hours, on a GPU"
-	@echo "  LIBRARY=$(LIBRARY)      synthetic, real, or auto: synthetic, and real where photographs are on disk"
+	@echo "  LIBRARY=$(LIBRARY)      open: the photographs that come with the package; worlds: drawn; real: photographs below data/"
 	@echo "  DATA=$(DATA)             a folder with archives/ and weights/ to take photographs and weights from"
 	@echo "  DEVICE=$(DEVICE)       auto, cpu or cuda"
 	@echo "  SEED=$(SEED) THREADS=$(THREADS) PORT=$(PORT) PYTHON=$(PYTHON)"

@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = {
-    "library": "synthetic",
+    "library": "open",
     "scale": "laptop",
     "seed": 0,
     "device": "auto",

@@ -22,11 +22,13 @@ from builder.site import build_html, lay, serve
 
 from t2v.libraries import PHOTOGRAPHS
 
+OTHER_NAMES = {"auto": "open", "worlds": "synthetic"}
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Reads the command line, builds, returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", default="auto", help="auto, synthetic, real, or one library")
+    parser.add_argument("--library", default="auto", help="open (the default, auto), worlds, real, or one library")
     parser.add_argument("--scale", default="laptop", choices=["smoke", "laptop", "paper"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
@@ -37,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     root = given.root.resolve()
-    wanted = {"auto": "synthetic", "worlds": "synthetic"}.get(given.library, given.library)
+    wanted = OTHER_NAMES.get(given.library, given.library)
     run = Run(wanted, given.scale, given.seed, given.device, root)
     try:
         if given.serve is not None:
@@ -52,16 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.chapters and not given.keep:
             raise BuildError("CHAPTERS is for make results: a book needs all of them")
         if given.keep and given.library == "auto":
-            raise BuildError("which tables are to be kept? LIBRARY=real or LIBRARY=synthetic")
-        if given.library == "auto" and len(lacking) < len(PHOTOGRAPHS) and run.scale != "smoke":
-            if lacking:
-                raise BuildError(
-                    f"of the photographs, {', '.join(lacking)} are not below data/: fetch them, or "
-                    "build without photographs, LIBRARY=synthetic"
-                )
-            beside = Run("real", given.scale, given.seed, given.device, root)
-            lay(beside)
-            run_chapters(beside)
+            raise BuildError("which tables are to be kept? LIBRARY=open, worlds or real")
         lay(run)
         if given.keep:
             run_chapters(run, given.chapters, after=lambda chapter: keep(run, chapter))

@@ -22,7 +22,8 @@ Row = tuple[str, str, str, str]
 def write_paper_numbers(run: Run) -> None:
     """Write `results/paper_numbers.csv`; a number that this run did not compute is a dash."""
     results = Results(run.out / "results")
-    ours = "● this run, photographs" if run.library == "real" else "■ this run, synthetic library"
+    drawn = run.library == "synthetic"
+    ours = "■ this run, synthetic library" if drawn else "● this run, photographs"
     rows = [*_figures(results, run.library), _table_1(results), *_table_2(results)]
     frame = pd.DataFrame(rows, columns=["paper", "what", "◆ the paper's", ours])
     tables.write(
