@@ -188,11 +188,11 @@
       card.replaceChildren();
       const strip = add(card, "div", "", { class: "strip" });
       for (const [caption, tile] of data.tiles[i] || []) {
-        const figure = add(strip, "figure");
-        const image = addTile(figure, tile);
+        const item = add(strip, "div", "", { class: "item" });
+        const image = addTile(item, tile);
         image.setAttribute("role", "img");
         image.setAttribute("aria-label", `An image of the class ${caption}`);
-        add(figure, "figcaption", caption);
+        add(item, "span", caption, { class: "caption" });
       }
       if (data.sprite && !strip.children.length) {
         add(strip, "p", "The licence of its images does not allow them here.");

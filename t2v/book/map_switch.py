@@ -116,7 +116,8 @@ def map_switch(
         static: address of the folder with the scripts, relative to the page.
 
     Raises:
-        InputError: if lengths differ, a norm is not positive, or a link is no web address.
+        InputError: if lengths differ, a group has no style, a norm is not positive, or a link is
+            no web address.
     """
     number = len(names)
     of_tasks = {"groups": groups, "notes": notes, "credits": credits, "links": links}
@@ -129,15 +130,19 @@ def map_switch(
         if link and not re.match(r"https?://\S+$|[\w./#-]+$", link):
             raise InputError(f"link {link!r}: expected an address with http or https, or a path")
     styles = dict(styles or group_styles(groups))
-    of_group = list(dict.fromkeys(groups))
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    for group in numbers:
+        if group not in styles or styles[group][1] not in MARKERS:
+            raise InputError(f"group {group!r}: expected a colour and a marker of {[*MARKERS]}")
+    of_groups = [(g, styles[g][0], MARKERS[styles[g][1]]) for g in numbers]
     maps = [_map(layout, groups, one_spot) for layout in layouts]
     credit_of = list(zip(credits, links or [""] * number, strict=True)) if credits else []
     distinct = list(dict.fromkeys(credit_of))
     sprite = pack(strips, pixels) if strips else None
     data = {
         "names": list(names),
-        "groups": [[g, styles[g][0], MARKERS[styles[g][1]]] for g in of_group],
-        "group": [of_group.index(g) for g in groups],
+        "groups": of_groups,
+        "group": [numbers[g] for g in groups],
         "sizes": _sizes(number, norms),
         "notes": list(notes),
         "credits": distinct,
@@ -154,7 +159,7 @@ def map_switch(
     key = "".join(
         f'<li><svg viewBox="0 0 12 12" width="11" height="11"><path fill="{escape(colour)}" '
         f'style="--colour:{escape(colour)}" d="{path}"/></svg>{escape(g)}</li>'
-        for g, colour, path in data["groups"]
+        for g, colour, path in of_groups
     )
     buttons = "".join(f'<button type="button">{escape(m["label"])}</button>' for m in maps)
     # no name may open or close a tag within the script
@@ -194,7 +199,7 @@ def _map(layout: Layout, groups: Sequence[str], one_spot: float) -> dict:
 
 
 def _in_unit_square(points: np.ndarray) -> np.ndarray:
-    """Places in 0..1, y downwards; what lies far outside is pulled in, so that the rest has room."""
+    """Places in 0..1, y downwards; what lies far outside is pulled in to leave room."""
     low, high = np.percentile(points, [2, 98], axis=0)
     points = np.clip(points, low - 0.15 * (high - low), high + 0.15 * (high - low))
     span = np.ptp(points, axis=0)

@@ -86,7 +86,10 @@ def pack(strips: Mapping[int, Strip], pixels: int = 48, quality: int = 72) -> Sp
     sheet.save(buffer, "WEBP", quality=quality, method=6)
     content = base64.b64encode(buffer.getvalue()).decode()
     shown = Counter(number for strip in tiles.values() for _, number in strip)
-    faces = {task: min((n for _, n in strip), key=shown.get) for task, strip in tiles.items()}
+    faces = {
+        task: min((number for _, number in strip), key=lambda number: shown[number])
+        for task, strip in tiles.items()
+    }
     return Sprite(f"data:image/webp;base64,{content}", columns, tiles, faces)
 
 

@@ -61,7 +61,7 @@ def still_map(
 
 
 def label_places(places: np.ndarray, areas: Sequence[str]) -> dict[str, np.ndarray]:
-    """Middles of the labels of areas, in the units of `places`; labels that would overlap are left out.
+    """Middles of the labels of areas, in the units of `places`, without those that would overlap.
 
     Args:
         places: dots `[N, 2]` on the map.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.book.switch_page import GROUPS, NAMES, ONE_SPOT, distances, switch
 
 from t2v.book.map_switch import Layout, map_switch
 from t2v.errors import InputError
+from tests.book.switch_page import GROUPS, NAMES, ONE_SPOT, distances, switch
 
 STATIC = Path(__file__).resolve().parents[2] / "book" / "_static"
 
@@ -110,7 +110,9 @@ def test_every_group_has_its_colour_and_its_marker(html):
     data = data_of(html)
     of_groups = {name: (colour, path) for name, colour, path in data["groups"]}
     assert [data["groups"][g][0] for g in data["group"]] == GROUPS
-    assert len(set(of_groups.values())) == len(set(GROUPS)) == len({p for _, p in of_groups.values()})
+    assert (
+        len(set(of_groups.values())) == len(set(GROUPS)) == len({p for _, p in of_groups.values()})
+    )
 
 
 def test_still_picture_has_both_maps_with_every_task(html):
@@ -141,6 +143,7 @@ def test_credits_are_stored_once_with_their_links(html):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"styles": {"birds": ("#000", "o")}}, "group 'colour': expected a colour"),
         ({"notes": ["one"]}, "notes: expected 12"),
         ({"norms": [1.0]}, "norms: expected 12"),
         ({"norms": [0.0] * 12}, "norms: expected finite, positive"),
