@@ -250,6 +250,7 @@
       areas.forEach((name) => name.classList.add("hidden"));
       const taken = [];
       for (const [area, tasks] of [...members].sort((a, b) => b[1].length - a[1].length)) {
+        if (taken.length > width / 60) break; // on a phone the dots need the room
         if (!areas.has(area)) areas.set(area, add(plane, "span", "", { class: "area" }));
         const name = areas.get(area);
         const spots = new Set(tasks.map((i) => String(map.points[i]))).size;
