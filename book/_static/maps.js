@@ -20,7 +20,7 @@
     let pinned = null; // the task that stays there
 
     const [live, plane, lines] = ["live", "plane", "lines"].map(part);
-    const [note, card] = [part("note"), part("card")];
+    const [note, card] = [part("note"), part("told")];
     const switches = [...part("switch").children];
     const search = root.querySelector("input");
     const areas = new Map(); // the names on the map

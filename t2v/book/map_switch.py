@@ -34,7 +34,7 @@ _FRAGMENT = """<div class="t2v-map">
 <div class="plane" role="group" aria-label="Map of {number} tasks. Arrow keys go from task to task,
  Enter pins one, Escape releases it."><svg class="lines" aria-hidden="true"></svg></div>
 <p class="note"></p>
-<div class="card" aria-live="polite"></div>
+<div class="told" aria-live="polite"></div>
 </div>
 <ul class="key">{key}</ul>
 <script type="application/json">{data}</script>
