@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -93,27 +94,32 @@ def pack(strips: Mapping[int, Strip], pixels: int = 48, quality: int = 72) -> Sp
     return Sprite(f"data:image/webp;base64,{content}", columns, tiles, faces)
 
 
-def images_and_credits(library: Library) -> tuple[dict[int, Strip], list[str], list[str]]:
+def images_and_credits(
+    library: Library, data_sets: Sequence[str]
+) -> tuple[dict[int, Strip], list[str], list[str]]:
     """The images of a library's tasks that a page may show, and who made them.
 
     Args:
-        library: library, single or joint; without `pictures_allowed`, all images may be shown.
+        library: library of T tasks; without `pictures_allowed`, all images may be shown.
+        data_sets: T names of data sets, or of parts of a joint library.
 
     Returns:
         Four images of each task by its index, where they are allowed; for each of the T tasks, its
         credit with the licence; and the page of the publisher, "" for drawn images.
     """
-    joint = "licence" not in library.provenance
-    parts = list(library.provenance.values()) if joint else [library.provenance]
+    whole = library.provenance
+    parts = {**whole.get("sources", {}), **{k: v for k, v in whole.items() if isinstance(v, dict)}}
     strips: dict[int, Strip] = {}
     credits: list[str] = []
     links: list[str] = []
-    for part in parts:
-        allowed = part.get("pictures_allowed")
-        for task in library.tasks[len(credits) :][: part["tasks"]]:
-            if allowed is None or task.name in allowed:
-                strips[len(credits)] = four_images(task)
-            credit = part.get("credit", "Drawn by this project")
-            credits.append(f"{credit} ({part['licence']})")
-            links.append(part.get("page", ""))
+    for i, (task, data_set) in enumerate(zip(library.tasks, data_sets, strict=True)):
+        part = parts.get(data_set, whole)
+        allowed = part.get("pictures_allowed", whole.get("pictures_allowed"))
+        if allowed is None or task.name in allowed:
+            strips[i] = four_images(task)
+        credit = part.get("credit", "Drawn by this project")
+        licence = part["licence"].split(", http")[0]  # its address is on the publisher's page
+        credits.append(credit if licence in credit else f"{credit} ({licence})")
+        address = re.match(r"https?://\S+", part.get("page", ""))
+        links.append(address[0] if address else "")
     return strips, credits, links

@@ -10,7 +10,7 @@ from PIL import Image
 
 from t2v.book.sprites import four_images, images_and_credits, pack
 from t2v.errors import InputError
-from t2v.libraries import Library, join
+from t2v.libraries import Library, join, load_library
 from t2v.task import Task
 
 
@@ -85,8 +85,19 @@ def test_only_images_that_the_publisher_allows_are_shown_and_each_names_its_publ
 
     closed = part("a", credit="A", page="https://a.org", pictures_allowed=["a/1"])
     joint = join("both", [closed, part("b")])
-    strips, credits, links = images_and_credits(joint)
+    strips, credits, links = images_and_credits(joint, ["a", "a", "b", "b"])
     assert sorted(strips) == [1, 2, 3]
     assert credits == ["A (CC0)"] * 2 + ["Drawn by this project (CC0)"] * 2
     assert links == ["https://a.org"] * 2 + [""] * 2
-    assert sorted(images_and_credits(closed)[0]) == [1]
+    assert sorted(images_and_credits(closed, ["a", "a"])[0]) == [1]
+
+
+def test_tasks_of_the_open_zoo_name_the_data_set_of_their_images():
+    library = load_library("open", "smoke")
+    data_sets = [library.paths[task.name][0].split("/")[0] for task in library.tasks]
+    strips, credits, links = images_and_credits(library, data_sets)
+    assert len(strips) == len(library.tasks)
+    for data_set, credit, link in zip(data_sets, credits, links, strict=True):
+        about = library.provenance["sources"][data_set]
+        assert about["credit"] in credit and about["licence"].split(", http")[0] in credit
+        assert link and about["page"].startswith(link) and " " not in link
