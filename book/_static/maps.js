@@ -1,181 +1,318 @@
-// Linked maps of tasks. The page and its data are written by t2v/book/linked_maps.py.
+// Two maps of the same tasks with a switch. The page and its data: t2v/book/map_switch.py.
 "use strict";
 
 (() => {
-  const INK = "#1f2328";
-  const CARD = "#fff";
+  const SVG = "http://www.w3.org/2000/svg";
 
-  // matplotlib's markers: plotly's name, and a path in a box of 12 by 12
-  const MARKERS = {
-    o: { symbol: "circle", path: "M6 1a5 5 0 1 0 .01 0z" },
-    s: { symbol: "square", path: "M1.5 1.5h9v9h-9z" },
-    D: { symbol: "diamond", path: "M6 0l6 6-6 6-6-6z" },
-    "^": { symbol: "triangle-up", path: "M6 1l5.5 10h-11z" },
-    v: { symbol: "triangle-down", path: "M6 11l5.5-10h-11z" },
-    P: { symbol: "cross", path: "M4 0h4v4h4v4h-4v4h-4v-4h-4v-4h4z" },
-    X: { symbol: "x", path: "M2 0l4 4 4-4 2 2-4 4 4 4-2 2-4-4-4 4-2-2 4-4-4-4z" },
-  };
-
-  for (const root of document.querySelectorAll(".t2v-maps:not([data-drawn])")) {
-    root.dataset.drawn = "";
-    drawMaps(root, JSON.parse(root.querySelector("script").textContent));
+  for (const root of document.querySelectorAll(".t2v-map:not([data-drawn])")) {
+    root.dataset.drawn = ""; // from here on the still picture is for print only
+    drawMap(root, JSON.parse(root.querySelector("script").textContent));
   }
 
-  function drawMaps(root, data) {
+  function drawMap(root, data) {
     const part = (name) => root.querySelector(`.${name}`);
-    const groups = Object.keys(data.styles).filter((group) => data.groups.includes(group));
-    const members = groups.map((group) => indicesOf(data.groups, group));
-    const list = root.querySelector("select");
+    const count = data.names.length;
+    const groupOf = (i) => data.groups[data.group[i]][0];
+    const order = [...data.names.keys()].sort((a, b) => data.group[a] - data.group[b] || a - b);
+    let map = data.maps[0];
+    let places = []; // of the dots, in pixels of the plane
+    let shown = null; // the task on the card
+    let pinned = null; // the task that stays there
 
-    part("credit").textContent = data.credit;
-    fillList();
-    fillKey();
-    const plots = window.Plotly ? addPanels() : [];
-    Promise.all(plots.map(drawPanel)).then(() => choose(members[0][0]));
+    const [live, plane, lines] = ["live", "plane", "lines"].map(part);
+    const [note, card] = [part("note"), part("told")];
+    const switches = [...part("switch").children];
+    const search = root.querySelector("input");
+    const areas = new Map(); // the names on the map
+    live.hidden = false;
+    root.style.setProperty("--columns", data.columns);
+    if (data.sprite) root.style.setProperty("--sprite", `url(${blobAddress(data.sprite)})`);
+    const dots = data.names.map((_, i) => addDot(i));
+    order.forEach((i) => plane.append(dots[i])); // a screen reader meets them by group
+    dots[order[0]].tabIndex = 0;
+    upgradeKey();
+    listen();
+    chooseMap(0);
+    new ResizeObserver(lay).observe(plane);
 
-    // all tasks by name: the way in for a keyboard or a screen reader
-    function fillList() {
-      groups.forEach((group, g) => {
-        const section = add(list, "optgroup", "", { label: group });
-        members[g].forEach((i) => add(section, "option", data.names[i], { value: i }));
+    function addDot(i) {
+      const [group, colour, path] = data.groups[data.group[i]];
+      const dot = add(plane, "button", "", { class: "dot", type: "button", tabindex: -1 });
+      dot.setAttribute("aria-label", `${data.names[i]}, ${group}`);
+      dot.dataset.task = i;
+      dot.style.setProperty("--colour", colour);
+      if (data.tiles[i]) addTile(dot, data.faces[i]);
+      const marker = dot.appendChild(document.createElementNS(SVG, "svg"));
+      marker.setAttribute("viewBox", "-1 -1 14 14");
+      marker.appendChild(document.createElementNS(SVG, "path")).setAttribute("d", path);
+      return dot;
+    }
+
+    function addTile(parent, number) {
+      const tile = add(parent, "span", "", { class: "tile" });
+      tile.style.setProperty("--column", number % data.columns);
+      tile.style.setProperty("--row", Math.floor(number / data.columns));
+      return tile;
+    }
+
+    // an entry of the key finds its group
+    function upgradeKey() {
+      root.querySelectorAll(".key li").forEach((entry, g) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.append(...entry.childNodes);
+        entry.append(button);
+        const name = data.groups[g][0];
+        button.addEventListener("click", () => find(search.value === name ? "" : name));
       });
-      list.addEventListener("change", () => choose(Number(list.value)));
     }
 
-    function fillKey() {
-      groups.forEach((group) => {
-        const [colour, marker] = data.styles[group];
-        const { path } = MARKERS[marker];
-        const entry = add(part("key"), "span");
-        entry.innerHTML = `<svg viewBox="0 0 12 12"><path fill="${colour}" d="${path}"/></svg>`;
-        entry.append(group);
+    // ---- what the reader does ------------------------------------------------------------------
+
+    function listen() {
+      switches.forEach((button, k) => button.addEventListener("click", () => chooseMap(k)));
+      const taskOf = (event) => {
+        const dot = event.target.closest(".dot");
+        return dot && Number(dot.dataset.task);
+      };
+      plane.addEventListener("click", (event) => {
+        const i = taskOf(event);
+        if (i === null || i === pinned) show(null);
+        else show(i, i);
+      });
+      plane.addEventListener("focusin", (event) => {
+        const i = taskOf(event);
+        if (i !== null && i !== pinned) show(i);
+      });
+      plane.addEventListener("pointerover", (event) => {
+        const i = taskOf(event);
+        if (event.pointerType === "mouse" && pinned === null && i !== null) show(i);
+      });
+      plane.addEventListener("pointerleave", (event) => {
+        if (event.pointerType === "mouse" && pinned === null && shown !== null) show(null);
+      });
+      plane.addEventListener("keydown", (event) => {
+        const at = order.indexOf(taskOf(event));
+        const to = { Home: 0, End: count - 1 };
+        to.ArrowRight = to.ArrowDown = (at + 1) % count;
+        to.ArrowLeft = to.ArrowUp = (at - 1 + count) % count;
+        if (!(event.key in to)) return;
+        event.preventDefault();
+        focus(order[to[event.key]]);
+      });
+      live.addEventListener("keydown", (event) => {
+        if (event.key !== "Escape") return;
+        if (search.value) find("");
+        else show(null);
+      });
+      search.addEventListener("input", () => find(search.value));
+      search.addEventListener("keydown", (event) => {
+        const [first] = matches();
+        if (first === undefined) return;
+        if (event.key === "Enter") show(first, first);
+        if (event.key === "ArrowDown") focus(first);
+        if (["Enter", "ArrowDown"].includes(event.key)) event.preventDefault();
       });
     }
 
-    function addPanels() {
-      part("panels").replaceChildren();
-      return data.panels.map((panel) => {
-        const box = add(part("panels"), "div", "", { class: "panel" });
-        add(box, "h4", panel.title);
-        return add(box, "div", "", {
-          class: "plot",
-          role: "img",
-          "aria-label": `Map of tasks: ${panel.title}. The list below holds the same tasks.`,
-        });
-      });
+    function focus(i) {
+      dots[i].focus({ preventScroll: true });
     }
 
-    async function drawPanel(plot, p) {
-      const { points } = data.panels[p];
-      const dots = groups.map((group, g) => ({
-        ...coordinates(members[g].map((i) => points[i])),
-        type: "scatter",
-        mode: "markers",
-        customdata: members[g],
-        text: members[g].map((i) => data.names[i]),
-        name: group,
-        hovertemplate: `<b>%{text}</b><br>${group}<extra></extra>`,
-        marker: {
-          size: 10,
-          color: data.styles[group][0],
-          symbol: MARKERS[data.styles[group][1]].symbol,
-          line: { width: 1, color: CARD },
-        },
-      }));
-      const axis = () => ({ visible: false, fixedrange: false });
-      const layout = {
-        margin: { l: 6, r: 6, t: 6, b: 6 },
-        xaxis: axis(),
-        yaxis: axis(),
-        showlegend: false,
-        hovermode: "closest",
-        hoverlabel: { font: { size: 13 } },
-        paper_bgcolor: CARD,
-        plot_bgcolor: CARD,
-        dragmode: "pan",
-      };
-      const options = {
-        responsive: true,
-        displaylogo: false,
-        scrollZoom: false,
-        modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"],
-      };
-      // the last two traces: rings around the nearest tasks and around the chosen one
-      await window.Plotly.newPlot(plot, [...dots, rings(17, 1), rings(20, 3)], layout, options);
-      const chooseDot = (event) => {
-        const i = event.points[0].customdata;
-        if (i !== undefined) choose(i);
-      };
-      plot.on("plotly_hover", chooseDot);
-      plot.on("plotly_click", chooseDot);
-      // on a phone the panel gets its width after the first drawing
-      new ResizeObserver(() => window.Plotly.Plots.resize(plot)).observe(plot);
+    function matches() {
+      const wanted = search.value.trim().toLowerCase();
+      if (!wanted) return [];
+      return order.filter((i) => `${data.names[i]}\n${groupOf(i)}`.toLowerCase().includes(wanted));
     }
 
-    function choose(i) {
-      list.value = i;
-      describe(i);
-      showImages(i);
-      plots.forEach((plot, p) => moveRings(plot, data.panels[p], i));
+    function find(text) {
+      search.value = text;
+      show(null);
+      if (!text.trim()) return;
+      const found = matches();
+      mark(found);
+      card.replaceChildren();
+      const line = add(card, "p", found.length ? `Found ${found.length}: ` : "No such task.");
+      addTasks(line, found.slice(0, 12).map((i) => [i]));
+      if (found.length > 12) line.append(", …");
+    }
+
+    // ---- what is shown -------------------------------------------------------------------------
+
+    function chooseMap(k) {
+      const moves = map !== data.maps[k];
+      map = data.maps[k];
+      switches.forEach((button, each) => button.setAttribute("aria-pressed", each === k));
+      note.textContent = map.note;
+      lay();
+      if (shown !== null) drawLines(moves);
+      else if (!search.value) show(null);
+    }
+
+    function show(i, pin = null) {
+      shown = i;
+      pinned = pin;
+      dots.forEach((dot, j) => dot.setAttribute("aria-pressed", j === pin));
+      if (i === null) {
+        mark([]);
+        const seen = data.sprite ? "each shown by one of its images" : "a dot each";
+        card.replaceChildren();
+        add(card, "p", `${count} tasks, ${seen}. Touch one to see which are near it.`);
+      } else {
+        dots.forEach((dot, j) => (dot.tabIndex = j === i ? 0 : -1));
+        describe(i);
+      }
+      drawLines(false);
+    }
+
+    function mark(on) {
+      plane.classList.toggle("chosen", on.length > 0);
+      dots.forEach((dot, j) => dot.classList.toggle("on", on.includes(j)));
+    }
+
+    function drawLines(moves) {
+      lines.replaceChildren();
+      lines.classList.toggle("moving", moves);
+      dots.forEach((dot, j) => dot.classList.toggle("this", j === shown));
+      if (shown === null) return;
+      const near = map.near[shown].map(([j]) => j);
+      mark([shown, ...near]);
+      for (const j of near) {
+        const line = lines.appendChild(document.createElementNS(SVG, "line"));
+        const ends = [...places[shown], ...places[j]];
+        ["x1", "y1", "x2", "y2"].forEach((end, e) => line.setAttribute(end, ends[e]));
+      }
     }
 
     function describe(i) {
-      const words = part("words");
-      words.replaceChildren();
+      card.replaceChildren();
+      const strip = add(card, "div", "", { class: "strip" });
+      for (const [caption, tile] of data.tiles[i] || []) {
+        const item = add(strip, "div", "", { class: "item" });
+        const image = addTile(item, tile);
+        image.setAttribute("role", "img");
+        image.setAttribute("aria-label", `An image of the class ${caption}`);
+        add(item, "span", caption, { class: "caption" });
+      }
+      if (data.sprite && !strip.children.length) {
+        add(strip, "p", "The licence of its images does not allow them here.");
+      }
+      const words = add(card, "div", "", { class: "words" });
       const title = add(words, "p");
       add(title, "strong", data.names[i]);
-      title.append(`, ${data.groups[i]}${data.notes[i] ? `. ${data.notes[i]}` : ""}`);
-      Object.entries(data.nearest).forEach(([panel, nearest]) => {
-        const line = add(words, "p", `Nearest, ${panel.toLowerCase()}: `);
-        nearest[i].forEach(([j, distance], rank) => {
-          if (rank) line.append(", ");
-          const button = add(line, "button", data.names[j], { type: "button" });
-          button.addEventListener("click", () => choose(j));
-          add(line, "span", ` (${data.groups[j]}, ${distance.toFixed(3)})`, { class: "quiet" });
-        });
-      });
-    }
-
-    function showImages(i) {
-      const images = part("images");
-      images.replaceChildren();
-      if (!data.images[i]) {
-        add(images, "p", "No images: their licence does not allow them here.", { class: "quiet" });
-        return;
+      title.append(`, ${groupOf(i)}${data.notes[i] ? `: ${data.notes[i]}` : ""}`);
+      for (const each of data.maps) {
+        const line = add(words, "p", `Nearest ${each.label}: `);
+        // where more tasks lie on one spot than are named, no three of them are the nearest
+        if (each.same[i] > 2) line.append(`${each.same[i]} others, all on the same spot.`);
+        else addTasks(line, each.near[i]);
       }
-      data.images[i].forEach(([caption, number]) => {
-        const figure = add(images, "figure");
-        add(figure, "img", "", { src: data.pool[number], alt: `An image of the class ${caption}.` });
-        add(figure, "figcaption", caption);
+      const [text, link] = data.credits[data.credit[i]] || [];
+      if (!text) return;
+      const credit = add(words, "p", link ? "" : text, { class: "credit" });
+      if (link) add(credit, "a", text, { href: link, rel: "noopener" });
+    }
+
+    function addTasks(line, tasks) {
+      tasks.forEach(([j, distance], rank) => {
+        if (rank) line.append(", ");
+        const button = add(line, "button", data.names[j], { type: "button" });
+        button.addEventListener("click", () => {
+          show(j, j);
+          focus(j); // this button is gone
+        });
+        if (distance !== undefined) add(line, "small", ` ${distance.toFixed(2)}`);
       });
     }
 
-    function moveRings(plot, panel, i) {
-      const nearest = (data.nearest[panel.title] || [])[i] || [];
-      const near = coordinates(nearest.map(([j]) => panel.points[j]));
-      const chosen = coordinates([panel.points[i]]);
-      const traces = [groups.length, groups.length + 1];
-      window.Plotly.restyle(plot, { x: [near.x, chosen.x], y: [near.y, chosen.y] }, traces);
+    // ---- where things lie ----------------------------------------------------------------------
+
+    function lay() {
+      const box = [plane.clientWidth, plane.clientHeight];
+      if (!box[0]) return; // not on the page yet, or in a closed fold
+      const room = Math.sqrt((box[0] * box[1]) / count);
+      const base = data.sprite ? clamp(0.52 * room, 22, 40) : 14;
+      const side = (i) => base * data.sizes[i] * (data.sprite && !data.tiles[i] ? 0.5 : 1);
+      const sides = [...data.names.keys()].map(side);
+      places = spread(map.points, sides, ...box);
+      dots.forEach((dot, i) => {
+        dot.style.setProperty("--side", `${sides[i].toFixed(1)}px`);
+        move(dot, places[i]);
+      });
+      nameAreas(...box, base);
+      drawLines(false);
+    }
+
+    // names of areas, the larger ones first, where they cover no other name
+    function nameAreas(width, height, base) {
+      const members = new Map();
+      map.areas.forEach((area, i) => members.set(area, [...(members.get(area) || []), i]));
+      areas.forEach((name) => name.classList.add("hidden"));
+      const taken = [];
+      for (const [area, tasks] of [...members].sort((a, b) => b[1].length - a[1].length)) {
+        if (taken.length > width / 60) break; // on a phone the dots need the room
+        if (!areas.has(area)) areas.set(area, add(plane, "span", "", { class: "area" }));
+        const name = areas.get(area);
+        const spots = new Set(tasks.map((i) => String(map.points[i]))).size;
+        name.textContent = spots === 1 && tasks.length > 1 ? `${area} × ${tasks.length}` : area;
+        const [w, h] = [name.offsetWidth / 2, name.offsetHeight / 2];
+        const xs = tasks.map((i) => places[i][0]).sort((a, b) => a - b);
+        const ys = tasks.map((i) => places[i][1]);
+        const x = clamp(xs[Math.floor(xs.length / 2)], w, width - w);
+        const away = base / 2 + h;
+        const free = (y) =>
+          taken.every(([tx, ty, tw]) => Math.abs(x - tx) > w + tw || Math.abs(y - ty) > 2 * h);
+        const y = [Math.min(...ys) - away, Math.max(...ys) + away]
+          .map((side) => clamp(side, h, height - h))
+          .find(free);
+        if (y === undefined) continue;
+        taken.push([x, y, w]);
+        move(name, [x, y]);
+        name.classList.remove("hidden");
+      }
     }
   }
 
-  function rings(size, width) {
-    return {
-      x: [],
-      y: [],
-      type: "scatter",
-      mode: "markers",
-      hoverinfo: "skip",
-      marker: { size, color: "rgba(0,0,0,0)", symbol: "circle", line: { width, color: INK } },
-    };
+  // Places in pixels, moved apart where dots would overlap; tasks on one spot stay together.
+  function spread(points, sides, width, height) {
+    const spots = new Map();
+    const edge = Math.max(...sides) / 2 + 6;
+    points.forEach(([x, y], i) => {
+      const at = { x: edge + x * (width - 2 * edge), y: edge + 12 + y * (height - 2 * edge - 12) };
+      const spot = spots.get(`${x},${y}`) || { ...at, side: 0 };
+      spot.side = Math.max(spot.side, sides[i]);
+      spots.set(`${x},${y}`, spot);
+    });
+    const all = [...spots.values()];
+    for (let round = 0; round < 80; round++) {
+      for (const [i, a] of all.entries()) {
+        for (const b of all.slice(i + 1)) {
+          const [dx, dy] = [a.x - b.x || 0.01, a.y - b.y];
+          const apart = Math.hypot(dx, dy);
+          const push = (0.25 * Math.max(0, 0.52 * (a.side + b.side) - apart)) / apart;
+          a.x = clamp(a.x + dx * push, edge, width - edge);
+          a.y = clamp(a.y + dy * push, edge + 12, height - edge); // names stand above
+          b.x = clamp(b.x - dx * push, edge, width - edge);
+          b.y = clamp(b.y - dy * push, edge + 12, height - edge);
+        }
+      }
+    }
+    return points.map((point) => spots.get(String(point))).map(({ x, y }) => [x, y]);
   }
 
-  function coordinates(points) {
-    return { x: points.map(([x]) => x), y: points.map(([, y]) => y) };
+  function move(element, [x, y]) {
+    element.style.left = `${x.toFixed(1)}px`;
+    element.style.top = `${y.toFixed(1)}px`;
   }
 
-  function indicesOf(values, wanted) {
-    return values.flatMap((value, i) => (value === wanted ? [i] : []));
+  // one address of the images for all dots, in place of a long text in each
+  function blobAddress(address) {
+    const content = Uint8Array.from(atob(address.split(",")[1]), (c) => c.charCodeAt(0));
+    return URL.createObjectURL(new Blob([content], { type: "image/webp" }));
+  }
+
+  function clamp(value, low, high) {
+    return Math.max(low, Math.min(high, value));
   }
 
   function add(parent, tag, text = "", attributes = {}) {

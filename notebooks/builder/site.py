@@ -17,7 +17,6 @@ import yaml
 from builder.chapters import (
     BuildError,
     Run,
-    chapters,
     content_hash,
     files_below,
     toc_pages,
@@ -46,11 +45,6 @@ def lay(run: Run) -> None:
         # over the kept tables, so that a run of a few chapters does not hide those of the others
         target = run.out / "book" / "results" / fresh.name
         shutil.copytree(fresh / "results", target, dirs_exist_ok=True)
-    if any("linked_maps" in path.read_text() for path in chapters(run.root)):
-        import plotly
-
-        script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-        shutil.copy(script, run.out / "book" / "_static" / "plotly.min.js")
 
 
 def repository_address(root: Path) -> str | None:
