@@ -1,6 +1,6 @@
 """The switch map as a reader meets it: by mouse, by finger, by keyboard, on paper.
 
-Needs Playwright (`pip install playwright`) and a Chromium, the system's or `playwright install
+Needs Playwright (the extra `browser`) and a Chromium, the system's or `playwright install
 chromium`; without them the tests are skipped.
 """
 
