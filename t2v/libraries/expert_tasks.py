@@ -74,9 +74,9 @@ SCHEDULES: dict[str, dict[str, dict[str, Any]]] = {
         "paper": {"steps": 4000, "lr": 0.1},
     },
     "open": {
-        "smoke": {"steps": 4, "batch_size": 16, "lr": 0.002},
-        "laptop": {"steps": 200, "batch_size": 32, "lr": 0.002},
-        "paper": {"steps": 2000, "batch_size": 64, "lr": 0.002},
+        "smoke": {"steps": 4, "batch_size": 16, "lr": 0.0001},
+        "laptop": {"steps": 200, "batch_size": 32, "lr": 0.0001},
+        "paper": {"steps": 2000, "batch_size": 64, "lr": 0.0001},
     },
     "real": {
         "smoke": {"steps": 4, "batch_size": 16, "lr": 0.003},
