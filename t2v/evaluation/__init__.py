@@ -4,6 +4,7 @@ Needs numpy and scipy only. Errors are shares in [0, 1], not per cent.
 """
 
 from t2v.evaluation.agreement import Agreement, rank_agreement, weighted_tau
+from t2v.evaluation.best_of_many import BestOfMany, best_of_many, gain_chosen_elsewhere
 from t2v.evaluation.deferral import (
     best_threshold,
     calibration,
@@ -37,6 +38,10 @@ from t2v.evaluation.regret import (
 )
 
 __all__ = [
+    # what there is to win
+    "BestOfMany",
+    "best_of_many",
+    "gain_chosen_elsewhere",
     # choosing experts
     "GENERIC",
     "best_errors",
