@@ -171,6 +171,25 @@ def interval_curve(
         halo(text)
 
 
+def interval_row(
+    ax: Axes, y: float, estimate: Sequence[float], *, color: str, width: float = 6, **dot: Any
+) -> None:
+    """A value as a dot on the bar of its interval, lying at height y.
+
+    Args:
+        ax: panel to draw in.
+        y: height of the row.
+        estimate: value, low, high; nothing is drawn of what is not finite.
+        color: colour of bar and dot.
+        width: thickness of the bar, points.
+        **dot: further arguments of `Axes.plot` for the dot, such as `marker`.
+    """
+    value, low, high = estimate
+    ax.plot([low, high], [y, y], color=color, lw=width, alpha=0.4, solid_capstyle="butt")
+    dot = {"marker": "o", "linestyle": "none", "markeredgecolor": readable(color), **dot}
+    ax.plot(value, y, color=color, **dot)
+
+
 def image_grid(
     rows: Mapping[str, np.ndarray], *, columns: int = 8, title: str = "", height: float = 0.82
 ) -> Figure:
