@@ -144,7 +144,7 @@ def _figures(results: Results, library: str) -> list[Row]:
     )
     what = "rank correlation of size and length of the boundary"
     rows.append(("Fig. 5", what, "no number", ours))
-    row = results.row("matrix_gains", tasks="all", pool="all but its own")
+    row = results.row("matrix_gains", tasks="all", pool="all experts")
     ours = NOTHING if row is None else f"{row.better:.0f}%"
     what = "tasks on which some specialist beats the generic expert"
     rows.append(("Fig. 6", what, results.from_figures("{three-ahead-share:.0f}%"), ours))

@@ -25,6 +25,8 @@ class BestOfMany(NamedTuple):
     """Index of the expert with the lowest error; of several, the first."""
     gain: float
     """Its class-balanced error below that of the generic expert, in [-1, 1]."""
+    luck: float
+    """Mean gain of the best if none were better than the generic expert."""
     p: float
     """One-sided p-value of "no expert errs less than the generic one"."""
 
@@ -61,12 +63,13 @@ def best_of_many(
     best = int(np.argmax(np.round(gains, 12)))
     differ = deviation > 0
     if not differ.any():
-        return BestOfMany(best, 0.0, 1.0)
-    scaled = (weighted[differ] / deviation[differ, None]).T
-    coins = np.random.default_rng(seed).choice([-1.0, 1.0], (resamples, len(scaled)))
-    drawn = (coins @ scaled).max(1)
-    above = int(np.sum(drawn >= scaled.sum(0).max() - TIE))
-    return BestOfMany(best, float(gains[best]), (1 + above) / (1 + resamples))
+        return BestOfMany(best, 0.0, 0.0, 1.0)
+    coins = np.random.default_rng(seed).choice([-1.0, 1.0], (resamples, weighted.shape[1]))
+    drawn = coins @ weighted.T
+    luck = float(drawn.max(1).mean())
+    scaled = (drawn[:, differ] / deviation[differ]).max(1)
+    above = int(np.sum(scaled >= (gains[differ] / deviation[differ]).max() - TIE))
+    return BestOfMany(best, float(gains[best]), luck, (1 + above) / (1 + resamples))
 
 
 def gain_chosen_elsewhere(
@@ -107,7 +110,11 @@ def gain_chosen_elsewhere(
 def _gains(generic: ArrayLike, experts: ArrayLike, labels: ArrayLike) -> Array:
     """What each image adds to each expert's gain, `[M, N]`."""
     wrong, others, classes = np.asarray(generic), np.asarray(experts), np.asarray(labels)
-    if others.ndim != 2 or not others.shape[1:] == wrong.shape == classes.shape or 0 in others.shape:
+    if (
+        others.ndim != 2
+        or not others.shape[1:] == wrong.shape == classes.shape
+        or 0 in others.shape
+    ):
         raise InputError(
             "generic, experts, labels: expected shapes [N], [M, N], [N]; got "
             f"{wrong.shape}, {others.shape}, {classes.shape}"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from t2v.book.mistakes import PARTS, mistakes_of, parts_of, worth_choosing
+from t2v.book.mistakes import mistakes_of
+from t2v.book.worth import PARTS, parts_of, worth_choosing
 from t2v.experts.error_matrix import error_matrix
 from t2v.experts.expert import Expert, hog_expert
 from t2v.experts.linear_classifiers import balanced_errors

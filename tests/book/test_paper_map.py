@@ -59,7 +59,7 @@ def test_numbers_come_from_the_tables_of_the_run(run):
 
 
 def test_a_table_that_was_changed_by_hand_is_refused(run):
-    put(run, "matrix_gains", tasks=["all"], pool=["all but its own"], better=[55])
+    put(run, "matrix_gains", tasks=["all"], pool=["all experts"], better=[55])
     path = run.out / "results" / "matrix_gains.csv"
     path.write_text(path.read_text().replace("55", "95"))
     with pytest.raises(FileError, match="changed by hand"):

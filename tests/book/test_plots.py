@@ -197,7 +197,7 @@ def test_an_interval_row_is_a_bar_from_end_to_end_with_a_dot_at_the_value():
     ax = plt.figure().subplots()
     plots.interval_row(ax, 2, (0.5, -1.0, 3.0), color=plots.ORANGE, marker="s")
     bar, dot = ax.lines
-    assert (bar.get_xdata(), bar.get_ydata()) == ([-1.0, 3.0], [2, 2])
+    assert [*bar.get_xdata(), *bar.get_ydata()] == [-1.0, 3.0, 2, 2]
     assert (*dot.get_xdata(), *dot.get_ydata(), dot.get_marker()) == (0.5, 2, "s")
     assert dot.get_linestyle() == "None" and bar.get_color() == dot.get_color() == plots.ORANGE
     assert plots.contrast(dot.get_markeredgecolor(), plots.CARD) >= 4.5

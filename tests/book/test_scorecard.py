@@ -71,8 +71,13 @@ def beaten(folder):
 
 
 def luck(folder):
-    row = of(folder, "matrix_gains", tasks="all", pool="all but its own").iloc[0]
+    row = of(folder, "matrix_gains", tasks="all").iloc[0]
     return *numbers(row.gain), row.luck
+
+
+def beyond_luck(folder):
+    rows = of(folder, "matrix_worth")
+    return *resampled(100 * (rows.p[rows.pool == rows.pool[0]] <= 0.05)), 100 / 3
 
 
 def curves(folder, way):
@@ -150,6 +155,7 @@ CHAPTER = {
     "norm-everywhere": least_norm,
     "beaten": beaten,
     "luck": luck,
+    "worth-choosing": beyond_luck,
     "best-picked": best_picked,
     "images-fixed": lambda f: curves(f, "fixed"),
     "images-fine-tuned": lambda f: curves(f, "fine-tuned"),
@@ -187,9 +193,9 @@ for m in ("living", "mixed"):
         f"model2vec-{m}-ours": lambda f, m=m: worlds(f, m, "MODEL2VEC", "asymmetric"),
         f"domain-{m}": lambda f, m=m: worlds(f, m, "asymmetric", "domain"),
     }
-RESAMPLED = {"beaten", "best-picked", "chance-living", "chance-mixed"}
+RESAMPLED = {"beaten", "best-picked", "worth-choosing", "chance-living", "chance-mixed"}
 ABOVE = {"same-images", "nearest-relative", "norm", "norm-everywhere", "beaten", "luck",
-         "best-picked", "toy", "probe"}  # fmt: skip
+         "best-picked", "worth-choosing", "toy", "probe"}  # fmt: skip
 
 
 def cells():

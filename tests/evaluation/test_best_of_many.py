@@ -48,7 +48,7 @@ def test_of_one_expert_it_is_mcnemars_test():
 
 def test_experts_that_make_the_same_mistakes_are_no_better():
     experts = np.stack([GENERIC, GENERIC])
-    assert best_of_many(GENERIC, experts, LABELS) == (0, 0.0, 1.0)
+    assert best_of_many(GENERIC, experts, LABELS) == (0, 0.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,17 @@ def test_one_better_expert_among_many_is_found():
 
 def test_the_best_of_equal_experts_seems_to_gain_but_not_on_other_images():
     rng = np.random.default_rng(1)
-    seeming, elsewhere = [], []
+    seeming, lucky, elsewhere = [], [], []
     for _ in range(300):
         generic, experts, labels = simulated(rng, 20)
-        seeming.append(best_of_many(generic, experts, labels, resamples=1).gain)
+        found = best_of_many(generic, experts, labels, resamples=49)
+        seeming.append(found.gain)
+        lucky.append(found.luck)
         parts = np.arange(len(labels)) // 4 % 5
         elsewhere.append(gain_chosen_elsewhere(generic, experts, labels, parts))
     assert np.mean(seeming) > 0.03
+    # the coins know how large it is: the two means differ by their sampling only
+    assert np.mean(lucky) == pytest.approx(np.mean(seeming), abs=4 * stats.sem(seeming))
     # no gain within four standard errors, while the luck of the best is ten times as large
     assert abs(np.mean(elsewhere)) < 4 * stats.sem(elsewhere) < 0.015
 

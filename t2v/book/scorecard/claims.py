@@ -115,6 +115,15 @@ def _figures() -> Iterator[Claim]:
         chapter=measures.gain_beyond_luck,
     )
     yield Claim(
+        key="worth-choosing",
+        where="",
+        says="on at least a third of the tasks the best expert beats the generic network beyond "
+        "luck, by a test that allows for the choice",
+        below=False,
+        form="{:.0f}%",
+        chapter=measures.beaten_beyond_luck,
+    )
+    yield Claim(
         key="best-picked",
         where="Figs. 3 and 6",
         says="on most tasks of living things (more than half) the pick is the best expert",
