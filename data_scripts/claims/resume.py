@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -42,6 +43,10 @@ def seed_by_seed(
     measure: Callable[[int, str, Probe], Iterable[Mapping[str, Any]]],
     columns: Mapping[str, tuple[str, str]],
     report: Callable[[pd.DataFrame], str],
+    *,
+    seeds: Sequence[int] = (302, 303, 304, 305, 306),
+    probe_options: Mapping[str, Any] = MappingProxyType({"name": "synthetic"}),
+    limits: str = "synthetic worlds; the probe was trained on worlds of other seeds",
 ) -> None:
     """The command line of a script: measure the seeds that the table lacks, one after the other.
 
@@ -52,14 +57,17 @@ def seed_by_seed(
         measure: function from seed, scale and probe to the rows of one world.
         columns: unit and meaning of the columns, with `seed` among them.
         report: function from rows to their means in words.
+        seeds: seeds that are measured by default.
+        probe_options: arguments of `load_probe`.
+        limits: what the numbers do not show, for the sidecar.
     """
     parser = argparse.ArgumentParser(description=description.split("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[302, 303, 304, 305, 306])
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(seeds))
     parser.add_argument("--scale", default="laptop")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--out", type=Path, help="table to write (.csv)")
     arguments = parser.parse_args()
-    probe = load_probe("synthetic", device=arguments.device)
+    probe = load_probe(**probe_options, device=arguments.device)
     made = {"scale": arguments.scale, "device": device_name(probe.device), "probe": probe.sha256}
     frames, seconds = continued(parser, arguments.out, made)
     done = {seed for frame in frames for seed in frame.seed}
@@ -77,7 +85,7 @@ def seed_by_seed(
                 frame,
                 arguments.out,
                 columns={name: {"unit": u, "meaning": m} for name, (u, m) in columns.items()},
-                limits="synthetic worlds; the probe was trained on worlds of other seeds",
+                limits=limits,
                 seed=sorted({int(seed) for seed in frame.seed}),
                 seconds=seconds,
                 **made,

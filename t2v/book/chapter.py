@@ -7,7 +7,7 @@ first asks for it, and taken from the cache where another chapter asked before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.resources import files
@@ -19,7 +19,7 @@ import pandas as pd
 
 import t2v
 from t2v.book import plots, tables
-from t2v.book.meta_tasks import build_meta_tasks
+from t2v.book.meta_tasks import build_meta_tasks, open_zoo_data_sets, same_data_set
 from t2v.book.provenance import inputs_of
 from t2v.distances import DEFAULT_PRIOR
 from t2v.embedding import Embedding
@@ -52,6 +52,7 @@ class Chapter:
         device: "auto", "cpu" or "cuda".
         data: folder of the photographs; drawn worlds need none.
         results: folder of the tables that the chapter writes.
+        training_seed: seed of the experts' training, default `seed`.
 
     Attributes:
         photographs: whether the library's images are photographs.
@@ -72,12 +73,14 @@ class Chapter:
         device: str = "auto",
         data: str | Path | None = None,
         results: str | Path = "results",
+        training_seed: int | None = None,
     ) -> None:
         for what, value, known in (("library", library, NAMES), ("scale", scale, SCALES)):
             if value not in known:
                 raise InputError(f"{what} {value!r}: choose one of {', '.join(known)}")
         self.name, self.scale, self.seed = library, scale, seed
         self.device, self.data, self.results = device, data, Path(results)
+        self.training_seed = seed if training_seed is None else training_seed
         self.photographs = library not in (*WORLDS, *DRAWN)
         order = 1 if self.photographs else -1
         self.ours, self.theirs = ("photographs", "synthetic")[::order]
@@ -106,6 +109,13 @@ class Chapter:
         if paths := self.library.paths:  # those of the open zoo begin with the data set
             return [paths[task.name][0].split("/")[0] for task in self.tasks]
         return [_data_set_of(task) for task in self.tasks]
+
+    @property
+    def training_data_sets(self) -> dict[str, Collection[str]]:
+        """Name of each training task to the data sets that its images come from."""
+        if self._whole == "open":
+            return dict(open_zoo_data_sets())
+        return {task.name: (_data_set_of(task),) for task in self.training_tasks}
 
     @cached_property
     def about(self) -> pd.DataFrame:
@@ -139,7 +149,7 @@ class Chapter:
     def experts(self) -> list[Expert]:
         """One expert for each training task, in their order."""
         return train_experts(
-            self.training_tasks, self.probe, schedule=self.schedule, seed=self.seed
+            self.training_tasks, self.probe, schedule=self.schedule, seed=self.training_seed
         )
 
     @cached_property
@@ -174,18 +184,26 @@ class Chapter:
         embeddings: tuple[Sequence[Embedding], Sequence[Embedding]] | None = None,
         *,
         overlap: bool = True,
+        own_data_set: bool = True,
         domain: str = "second",
         black_boxes: Sequence[str] = (),
     ) -> dict[str, MetaTask]:
         """The meta-tasks of the library, "living" and "mixed", see `build_meta_tasks`.
 
+        In the open zoo, where no training task is large, all experts are in the pool of "mixed".
+
         Args:
             embeddings: embeddings of the tasks and of the training tasks, for meta-tasks without
                 domain embeddings; default: `embed()`.
             overlap: whether experts are eligible that know a class of the task.
+            own_data_set: whether experts are eligible that were trained on images of the task's
+                data set.
             domain: moment of the domain embeddings.
             black_boxes: names of experts without training task that are in the pool.
         """
+        barred = None
+        if not own_data_set:
+            barred = same_data_set(self.matrix, self.data_sets, self.training_data_sets)
         return build_meta_tasks(
             self.matrix,
             self.tasks,
@@ -193,6 +211,8 @@ class Chapter:
             self.embed() if embeddings is None else embeddings,
             domains=self.embed(domain) if embeddings is None else None,
             overlap=overlap,
+            barred=barred,
+            broad=0.0 if self._whole == "open" else 0.5,
             black_boxes=black_boxes,
         )
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from t2v.libraries.open_zoo import shards
 from t2v.meta_task import MetaTask
 
 if TYPE_CHECKING:
@@ -23,13 +28,15 @@ def build_meta_tasks(
     *,
     domains: tuple[Sequence[Any], Sequence[Any]] | None = None,
     overlap: bool = True,
+    barred: NDArray[np.bool_] | None = None,
+    broad: float = 0.5,
     black_boxes: Sequence[str] = (),
 ) -> dict[str, MetaTask]:
     """The `living` and `mixed` meta-tasks of a library, analogous to iNat+CUB and Mixed.
 
     `living`: tasks of living things, experts trained on living things. `mixed`: all tasks, and the
-    experts of broad tasks, those with at least half as many training images as the largest one.
-    The generic expert is in neither pool. A task with fewer than two eligible experts that are no
+    experts of broad tasks, those with at least half as many training images as the largest one
+    (`broad`). The generic expert is in neither pool. A task with fewer than two eligible experts that are no
     black boxes is left out, and so is a meta-task with fewer than four tasks.
 
     Args:
@@ -39,28 +46,33 @@ def build_meta_tasks(
         embeddings: embeddings of the tasks, and of the training tasks.
         domains: domain embeddings of the tasks, and of the training tasks.
         overlap: whether an expert is eligible that knows a class of the task, see `MetaTask.of`.
+        barred: bool `[T, M]` in the matrix's order, further cells that are not eligible, see
+            `same_data_set`.
+        broad: share of the largest training task's images that an expert of `mixed` needs.
         black_boxes: names of experts of unknown training task that are in both pools.
 
     Returns:
         Name of each meta-task that is large enough to the meta-task; the error floor is half a
         held-out image.
     """
+    if barred is not None:
+        matrix = replace(matrix, own=matrix.own | barred, overlap=matrix.overlap | barred)
     names = [task.name for task in training_tasks]
     sizes = [len(task.train) for task in training_tasks]
     pools = {
         "living": [task.name for task in training_tasks if task.lineage[0] in LIFE],
-        "mixed": [n for n, size in zip(names, sizes, strict=True) if size >= max(sizes) / 2],
+        "mixed": [n for n, size in zip(names, sizes, strict=True) if size >= broad * max(sizes)],
     }
     rows = {
         "living": [t for t, task in enumerate(tasks) if task.lineage[0] in LIFE],
         "mixed": list(range(len(tasks))),
     }
     experts = dict(zip(names, embeddings[1], strict=True))
-    barred = matrix.own if overlap else matrix.overlap
+    closed = matrix.own if overlap else matrix.overlap
     metas = {}
     for name, pool in pools.items():
         columns = [m for m, expert in enumerate(matrix.experts) if expert in pool]
-        enough = [t for t in rows[name] if (~barred[t, columns]).sum() > 1]
+        enough = [t for t in rows[name] if (~closed[t, columns]).sum() > 1]
         if len(enough) < 4:
             continue
         more: dict[str, Any] = {"floor": [0.5 / len(tasks[t].held_out) for t in enough]}
@@ -72,6 +84,29 @@ def build_meta_tasks(
         of_tasks = [embeddings[0][t] for t in enough]
         metas[name] = MetaTask.of(part, of_tasks, experts, overlap=overlap, **more)
     return metas
+
+
+def same_data_set(
+    matrix: ErrorMatrix,
+    of_tasks: Sequence[str],
+    of_experts: dict[str, Collection[str]],
+) -> NDArray[np.bool_]:
+    """Cells of a matrix in which the expert was trained on images of the task's data set, `[T, M]`.
+
+    Args:
+        matrix: errors of T tasks on M experts.
+        of_tasks: T names of data sets.
+        of_experts: name of an expert to the data sets of its training task; an expert that is not
+            in it was trained on none.
+    """
+    return np.array(
+        [[name in of_experts.get(expert, ()) for expert in matrix.experts] for name in of_tasks]
+    )
+
+
+def open_zoo_data_sets() -> dict[str, frozenset[str]]:
+    """Name of each training task of the open zoo to the data sets that its images come from."""
+    return {row["name"]: frozenset(row["source"].split()) for row in shards.table("training_tasks")}
 
 
 def largest_tasks(tasks: Sequence[Task], count: int = 4) -> list[Task]:
