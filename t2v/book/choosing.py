@@ -108,7 +108,7 @@ def over_trainings(frame: pd.DataFrame, column: str = "increase") -> pd.DataFram
     """Mean of a column over trainings of the experts, with Student's 95% interval.
 
     Args:
-        frame: kept table `selection_trainings`, one row for each seed, meta-task, pool and strategy.
+        frame: kept table `selection_trainings`, a row for each seed, meta-task, pool and strategy.
         column: column of numbers.
 
     Returns:

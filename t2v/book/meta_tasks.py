@@ -36,8 +36,8 @@ def build_meta_tasks(
 
     `living`: tasks of living things, experts trained on living things. `mixed`: all tasks, and the
     experts of broad tasks, those with at least half as many training images as the largest one
-    (`broad`). The generic expert is in neither pool. A task with fewer than two eligible experts that are no
-    black boxes is left out, and so is a meta-task with fewer than four tasks.
+    (`broad`). The generic expert is in neither pool. A task with fewer than two eligible experts
+    that are no black boxes is left out, and so is a meta-task with fewer than four tasks.
 
     Args:
         matrix: errors of the tasks on the generic expert, the experts and the black boxes.
