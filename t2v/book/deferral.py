@@ -34,7 +34,7 @@ from t2v.selection import (
 from t2v.task import Task
 
 Metas = Mapping[tuple[str, str], MetaTask]
-"""Name of the meta-task and of the pool of eligible experts, to a meta-task with a generic expert."""
+"""Names of the meta-task and of the pool, to a meta-task with a generic expert."""
 
 
 def distances_of(meta: MetaTask) -> np.ndarray:

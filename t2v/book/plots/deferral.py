@@ -118,9 +118,7 @@ def calibration_figure(
     return figure
 
 
-def _mark(
-    ax: Axes, thresholds: pd.DataFrame, name: str, pool: str, linestyle: str = "-"
-) -> None:
+def _mark(ax: Axes, thresholds: pd.DataFrame, name: str, pool: str, linestyle: str = "-") -> None:
     """A vertical line at a finite threshold."""
     here = (thresholds.meta_task == name) & (thresholds["pool"] == pool)
     for tau in thresholds.threshold[here]:
