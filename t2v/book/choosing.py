@@ -153,6 +153,30 @@ def with_interval(
     return "–"
 
 
+def given(
+    chapter: Chapter, meta: MetaTask, outcome: Outcome, number: int, count: int = 5
+) -> dict[str, Any]:
+    """A task and the expert that is picked for it, with images of both: a row of `given_figure`.
+
+    Args:
+        chapter: the chapter, for the images.
+        meta: the meta-task.
+        outcome: what a strategy reaches on it.
+        number: position of the task.
+        count: number of images of each.
+    """
+    task = {task.name: task for task in chapter.tasks}[meta.task_name(number)]
+    [expert] = _names(meta, outcome.picks[[number]] if outcome.picks is not None else [])
+    training = {task.name: task for task in chapter.training_tasks}[expert]
+    best = best_errors(meta.errors, meta.eligible)[number]
+    errors = outcome.errors[number], Generic().reached(meta)[number], best
+    said = "error {:.0%}, generic network {:.0%}, best expert {:.0%}".format(*errors)
+    row = {"task": f"task: {task.name}", "expert": f"expert: {expert}", "said": said}
+    for key, part in (("images", task), ("learnt", training)):
+        row[key] = part.images[np.linspace(0, len(part) - 1, count).astype(int)]
+    return row
+
+
 def by_task(
     metas: Metas, outcomes: Mapping[tuple[str, str], Outcome], held_out: Mapping[str, int]
 ) -> pd.DataFrame:

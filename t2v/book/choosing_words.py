@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from t2v.book import differences
-from t2v.book.choosing import ALL, NO_CLASS, over_trainings
+from t2v.book.choosing import ALL, NO_CLASS, over_trainings, with_interval
 from t2v.evaluation import mean_interval
 from t2v.model2vec import WARM_UP, Model2Vec
 
@@ -65,6 +65,44 @@ def paired(row: Mapping[str, Any], other: str) -> str:
     p = row[f"minus_{other}_p"]
     text = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     return "{:+.1f} [{:+.1f}, {:+.1f}], ".format(*ends) + f"{text}: {differences.words(ends)}"
+
+
+def against(reached: pd.DataFrame, name: str, pool: str, strategy: str = "asymmetric") -> str:
+    """Whether a strategy errs less than the generic network, in words and with its interval.
+
+    Args:
+        reached: `t2v.book.choosing.table`.
+        name: name of the meta-task.
+        pool: name of the pool.
+        strategy: name of the strategy.
+    """
+    here = (reached.meta_task == name) & (reached["pool"] == pool) & (reached.strategy == strategy)
+    for row in reached[here].to_dict("records"):
+        ends = tuple(100 * row[f"minus_generic{end}"] for end in ("", "_low", "_high"))
+        word = differences.words(ends, "errs less than", "errs more than")
+        said = word if word.startswith("errs") else "cannot be told from"
+        return f"{said} the generic network ({{:+.1f}} points [{{:+.1f}}, {{:+.1f}}])".format(*ends)
+    return "was not compared with the generic network, because too few tasks have two experts"
+
+
+def data_sets(reached: pd.DataFrame, titles: Titles, pool: str) -> pd.DataFrame:
+    """The table `selection_data_sets_shown`: one pool, increases and differences as text.
+
+    Args:
+        reached: `t2v.book.choosing.table`.
+        titles: titles of the meta-tasks.
+        pool: name of the pool.
+    """
+    part = reached[reached["pool"] == pool]
+    rows = []
+    for strategy in dict.fromkeys(part.strategy):
+        row = {"strategy": strategy}
+        for name in titles:
+            row[f"{name}"] = with_interval(part, name, pool, strategy)
+            row[f"{name}, minus generic"] = with_interval(part, name, pool, strategy,
+                                                          "minus_generic")  # fmt: skip
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def epochs(models: Mapping[str, Model2Vec], titles: Titles) -> str:
