@@ -131,7 +131,8 @@ def costliest(tasks: pd.DataFrame, titles: Titles) -> str:
     """
     lines = []
     for name, rows in tasks.groupby("meta_task", sort=False):
-        worst, gap = rows.nlargest(3, "asymmetric"), rows.asymmetric - rows.generic
+        gap = rows.asymmetric - rows.generic
+        worst = rows[rows.picked_error > rows.best_error].nlargest(3, "asymmetric")
         rest = rows.drop(worst.index)
         picks = "; ".join(
             f"*{row.task}*, {row.held_out} tested images: *{row.picked}* ({row.picked_error:.0f}% "
@@ -140,8 +141,8 @@ def costliest(tasks: pd.DataFrame, titles: Titles) -> str:
         )
         lines.append(
             f"- *{titles[str(name)]}*: the pick errs less than the generic network on "
-            f"{(gap < 0).sum()} of {len(rows)} tasks and more on {(gap > 0).sum()}. The three "
-            f"costliest picks: {picks}. Without these three the pick costs "
+            f"{(gap < 0).sum()} of {len(rows)} tasks and more on {(gap > 0).sum()}. The costliest "
+            f"picks: {picks or 'none'}. Without these the pick costs "
             f"{rest.asymmetric.mean():+.0f}% and the generic network {rest.generic.mean():+.0f}%."
         )
     return "\n".join(lines)

@@ -82,7 +82,9 @@ def _panel(
             if strategy not in of_pool.index:
                 continue
             row, at = of_pool.loc[strategy], y + shift
-            ax.plot([row.low, row.high], [at, at], color=base["color"], lw=4, alpha=0.35,
+            # a pick among the experts costs no less than the best of them
+            low = row.low if "generic" in strategy else max(row.low, 0)
+            ax.plot([low, row.high], [at, at], color=base["color"], lw=4, alpha=0.35,
                     solid_capstyle="butt")  # fmt: skip
             if single is not None:
                 each = single.value[(single["pool"] == pool) & (single.strategy == strategy)]
