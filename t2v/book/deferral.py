@@ -33,7 +33,8 @@ from t2v.selection import (
 )
 from t2v.task import Task
 
-Metas = Mapping[tuple[str, bool], MetaTask]
+Metas = Mapping[tuple[str, str], MetaTask]
+"""Names of the meta-task and of the pool, to a meta-task with a generic expert."""
 
 
 def distances_of(meta: MetaTask) -> np.ndarray:
@@ -45,14 +46,14 @@ def cells_of(metas: Metas) -> pd.DataFrame:
     """The gain over the generic network in every cell, beside the distance of its expert.
 
     Args:
-        metas: name and overlap of each meta-task, to the meta-task, with a generic expert.
+        metas: meta-tasks with a generic expert.
 
     Returns:
         The columns of `t2v.evaluation.gains`, with `task` and `expert` by name, and `meta_task` and
-        `overlap`.
+        `pool`.
     """
     frames = []
-    for (name, overlap), meta in metas.items():
+    for (name, pool), meta in metas.items():
         rows = gains(
             distances_of(meta),
             meta.errors,
@@ -64,7 +65,7 @@ def cells_of(metas: Metas) -> pd.DataFrame:
         frame["task"] = [meta.task_name(t) for t in frame.task]
         if meta.expert_names is not None:
             frame["expert"] = [meta.expert_names[m] for m in frame.expert]
-        frames.append(frame.assign(meta_task=name, overlap=overlap))
+        frames.append(frame.assign(meta_task=name, pool=pool))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -72,21 +73,21 @@ def thresholds_of(metas: Metas) -> pd.DataFrame:
     """The thresholds that `NearestOrGeneric` learns, one row for each meta-task.
 
     Args:
-        metas: name and overlap of each meta-task, to the meta-task, with a generic expert.
+        metas: meta-tasks with a generic expert.
 
     Returns:
-        `meta_task`, `overlap`; `threshold`, the best on all its tasks; `smallest` and `largest`,
+        `meta_task`, `pool`; `threshold`, the best on all its tasks; `smallest` and `largest`,
         over the tasks, of those learnt on the others; -inf: never the expert; inf: always.
     """
     rows = []
-    for (name, overlap), meta in metas.items():
+    for (name, pool), meta in metas.items():
         learnt = [
             NearestOrGeneric().learnt_threshold(meta.query(t)) for t in range(len(meta.tasks))
         ]
         costs = nearest_costs(
             distances_of(meta), meta.errors, Generic().reached(meta), meta.eligible, meta.floor
         )
-        row = {"meta_task": name, "overlap": overlap, "threshold": best_threshold(*costs)}
+        row = {"meta_task": name, "pool": pool, "threshold": best_threshold(*costs)}
         rows.append(row | {"smallest": min(learnt), "largest": max(learnt)})
     return pd.DataFrame(rows)
 
@@ -95,12 +96,12 @@ def compared(metas: Metas, fixed: float | None = None, **resampling: Any) -> pd.
     """Nearest-or-generic against its two halves, by the increase over the best of all.
 
     Args:
-        metas: name and overlap of each meta-task, to the meta-task, with a generic expert.
+        metas: meta-tasks with a generic expert.
         fixed: a threshold that was set beforehand, for rows of its own.
         **resampling: keyword arguments of `paired_test`.
 
     Returns:
-        One row per meta-task and rule: `meta_task`, `overlap`, `rule` ("learnt" or "fixed"),
+        One row per meta-task and rule: `meta_task`, `pool`, `rule` ("learnt" or "fixed"),
         `deferred`, share of tasks that are left to the generic network; `increase`, of the rule;
         and for `generic` and `nearest`, their own increase and, with `_minus`, `_low` and `_high`,
         the paired difference of the rule to it (negative: the rule is better).
@@ -110,7 +111,7 @@ def compared(metas: Metas, fixed: float | None = None, **resampling: Any) -> pd.
         rules["fixed"] = NearestOrGeneric(threshold=fixed)
     halves: dict[str, Strategy | Baseline] = {"generic": Generic(), "nearest": Nearest("symmetric")}
     rows = []
-    for (name, overlap), meta in metas.items():
+    for (name, pool), meta in metas.items():
 
         def increases(errors: np.ndarray, meta: MetaTask = meta) -> np.ndarray:
             return relative_increases(errors, meta.errors, meta.eligible, meta.floor, meta.generic)
@@ -119,7 +120,7 @@ def compared(metas: Metas, fixed: float | None = None, **resampling: Any) -> pd.
         for rule, strategy in rules.items():
             outcome = leave_one_out(strategy, meta)
             values = increases(outcome.errors)
-            row = {"meta_task": name, "overlap": overlap, "rule": rule}
+            row = {"meta_task": name, "pool": pool, "rule": rule}
             row |= {"deferred": np.mean(outcome.picks == GENERIC), "increase": values.mean()}
             for key, other in against.items():
                 gap = paired_test(values, other, **resampling).difference

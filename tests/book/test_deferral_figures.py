@@ -14,10 +14,12 @@ from t2v.selection import Nearest, NearestOrGeneric, leave_one_out
 from tests.method.test_deferral import problem
 from tests.small import small_probe, small_task
 
+ALL, STRICT = "all experts", "no class in common"
+
 
 @pytest.fixture(scope="module")
 def metas():
-    return {("living", True): problem(below=0.2), ("living", False): problem(1, below=0.1)}
+    return {("living", ALL): problem(below=0.2), ("living", STRICT): problem(1, below=0.1)}
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +30,8 @@ def close():
 
 def test_every_eligible_cell_of_a_known_expert_is_there_with_its_distance(metas):
     cells = deferral.cells_of(metas)
-    for (name, overlap), meta in metas.items():
-        part = cells[(cells.meta_task == name) & (cells.overlap == overlap)]
+    for (name, pool), meta in metas.items():
+        part = cells[(cells.meta_task == name) & (cells["pool"] == pool)]
         known = meta.eligible[:, :-1]  # the last one is a black box
         assert len(part) == known.sum()
         distance = distances.distance_matrix(meta.tasks, meta.experts[:-1])
@@ -42,12 +44,12 @@ def test_every_eligible_cell_of_a_known_expert_is_there_with_its_distance(metas)
 
 
 def test_the_planted_threshold_lies_among_the_learnt_ones(metas):
-    learnt = deferral.thresholds_of(metas).set_index("overlap")
-    for overlap, planted in ((True, 0.2), (False, 0.1)):
-        row = learnt.loc[overlap]
+    learnt = deferral.thresholds_of(metas).set_index("pool")
+    for pool, planted in ((ALL, 0.2), (STRICT, 0.1)):
+        row = learnt.loc[pool]
         assert row.smallest <= row.threshold <= row.largest
-        distance = deferral.distances_of(metas["living", overlap])
-        near = np.sort(np.where(metas["living", overlap].eligible, distance, np.inf).min(axis=1))
+        distance = deferral.distances_of(metas["living", pool])
+        near = np.sort(np.where(metas["living", pool].eligible, distance, np.inf).min(axis=1))
         # the rule is right for all tasks, so the threshold is in the gap around the planted one
         assert near[near < planted].max() < row.threshold < near[near >= planted].min()
 
@@ -56,7 +58,7 @@ def test_rule_is_compared_with_both_of_its_halves(metas):
     rows = deferral.compared(metas, fixed=0.15, resamples=199)
     assert list(rows.rule) == ["learnt", "fixed"] * 2
     for row in rows.itertuples():
-        meta = metas[row.meta_task, row.overlap]
+        meta = metas[row.meta_task, row.pool]
         threshold = 0.15 if row.rule == "fixed" else None
         outcome = leave_one_out(NearestOrGeneric(threshold=threshold), meta)
         best = np.minimum(np.where(meta.eligible, meta.errors, np.inf).min(axis=1), meta.generic)
@@ -103,11 +105,11 @@ def test_figures_show_every_cell_and_every_finite_threshold(metas):
     thresholds.loc[1, "threshold"] = np.inf
     figure = gain_figure(cells, thresholds, {"living": "Living"}, "synthetic", resamples=99)
     assert len(figure.axes) == 2
-    for ax, overlap in zip(figure.axes, (True, False), strict=True):
+    for ax, pool in zip(figure.axes, (ALL, STRICT), strict=True):
         dots = np.concatenate(
             [c.get_offsets() for c in ax.collections if isinstance(c, PathCollection)]
         )
-        assert len(dots) == (cells.overlap == overlap).sum()
+        assert len(dots) == (cells["pool"] == pool).sum()
         assert dots[:, 1].min() >= LEAST
     upright = [[x for x in ax.lines if len(set(x.get_xdata())) == 1] for ax in figure.axes]
     assert [len(lines) for lines in upright] == [1, 0]
@@ -117,7 +119,7 @@ def test_figures_show_every_cell_and_every_finite_threshold(metas):
     figure = calibration_figure(cells, thresholds, {}, "photographs", bins=3)
     [ax] = figure.axes
     shares = [line.get_ydata() for line in ax.lines if len(line.get_ydata()) == 3]
-    part = cells[cells.nearest & cells.overlap]
+    part = cells[cells.nearest & (cells["pool"] == ALL)]
     order = part.distance.rank(method="first")
     for k, share in enumerate(shares[0]):
         inside = (order > k * 20) & (order <= (k + 1) * 20)
@@ -125,7 +127,7 @@ def test_figures_show_every_cell_and_every_finite_threshold(metas):
 
 
 def test_figures_cope_with_a_meta_task_that_has_one_pool_only(metas):
-    one = {("living", True): metas["living", True], ("mixed", False): metas["living", False]}
+    one = {("living", ALL): metas["living", ALL], ("mixed", STRICT): metas["living", STRICT]}
     cells, thresholds = deferral.cells_of(one), deferral.thresholds_of(one)
     for draw in (gain_figure, calibration_figure):
         assert isinstance(draw(cells, thresholds, {}, "synthetic"), plt.Figure)

@@ -34,6 +34,7 @@ from t2v.book.plots.style import (
     group_styles,
     halo,
     number_kind,
+    pool_looks,
     readable,
     use_style,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "leaf_order",
     "no_table",
     "number_kind",
+    "pool_looks",
     "readable",
     "regression",
     "save",

@@ -12,8 +12,8 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from t2v.book.plots.style import INK, PAGE_WIDTH, QUIET, number_kind
-from t2v.book.plots.sweeps import POOLS, legend_below
+from t2v.book.plots.style import INK, PAGE_WIDTH, QUIET, number_kind, pool_looks
+from t2v.book.plots.sweeps import legend_below
 from t2v.evaluation import calibration, running_gain
 
 LEAST = -1.5
@@ -36,18 +36,18 @@ def gain_figure(
         kind: kind of number.
         **options: keyword arguments of `running_gain`.
     """
-    names, pools = list(dict.fromkeys(cells.meta_task)), list(dict.fromkeys(cells.overlap))
+    names, pools = list(dict.fromkeys(cells.meta_task)), list(dict.fromkeys(cells["pool"]))
     figure, axes = plt.subplots(
         len(pools), len(names), figsize=(PAGE_WIDTH, 0.5 + 2.7 * len(pools)), squeeze=False,
         sharex="col", sharey=True,
     )  # fmt: skip
-    for row, overlap in zip(axes, pools, strict=True):
+    for row, pool in zip(axes, pools, strict=True):
         for ax, name in zip(row, names, strict=True):
-            part = cells[(cells.meta_task == name) & (cells.overlap == overlap)]
+            part = cells[(cells.meta_task == name) & (cells["pool"] == pool)]
             if len(part):
                 _gain_panel(ax, part, kind, options)
-            _mark(ax, thresholds, name, overlap)
-            ax.set_title(f"{titles.get(name, name)},\n{POOLS[bool(overlap)]}", fontsize=9)
+            _mark(ax, thresholds, name, pool)
+            ax.set_title(f"{titles.get(name, name)},\n{pool}", fontsize=9)
         row[0].set_ylabel("share of the generic\nnetwork's error saved")
     for ax in axes[-1]:
         ax.set_xlabel("symmetric distance of the expert")
@@ -100,19 +100,16 @@ def calibration_figure(
         1, len(names), figsize=(PAGE_WIDTH, 3.4), squeeze=False, sharey=True
     )
     for ax, name in zip(axes[0], names, strict=True):
-        for overlap, hollow in (
-            (True, {}),
-            (False, {"markerfacecolor": "white", "linestyle": "--"}),
-        ):
-            near = cells.nearest & (cells.meta_task == name) & (cells.overlap == overlap)
+        for pool, face in pool_looks(cells["pool"]).items():
+            near = cells.nearest & (cells.meta_task == name) & (cells["pool"] == pool)
             if not near.any():
                 continue
             count = bins or max(1, min(6, near.sum() // 8))
             rows = pd.DataFrame(calibration(cells.distance[near], cells.gain[near], count))
-            look = number_kind(kind, line=True) | {"label": POOLS[overlap]}
+            look = number_kind(kind, line=True) | face | {"label": pool}
             ax.vlines(rows.distance, rows.low, rows.high, color=look["markeredgecolor"], lw=1.1)
-            ax.plot(rows.distance, rows.better, **look | hollow)
-            _mark(ax, thresholds, name, overlap)
+            ax.plot(rows.distance, rows.better, **look)
+            _mark(ax, thresholds, name, pool, look["linestyle"])
         ax.axhline(0.5, color=QUIET, lw=0.8, ls=":")
         ax.set(title=titles.get(name, name), xlabel="symmetric distance of the nearest expert",
                ylim=(-0.03, 1.03))  # fmt: skip
@@ -121,10 +118,9 @@ def calibration_figure(
     return figure
 
 
-def _mark(ax: Axes, thresholds: pd.DataFrame, name: str, overlap: bool) -> None:
-    """A vertical line at a finite threshold: solid with overlap, dashed without."""
-    here = (thresholds.meta_task == name) & (thresholds.overlap == overlap)
+def _mark(ax: Axes, thresholds: pd.DataFrame, name: str, pool: str, linestyle: str = "-") -> None:
+    """A vertical line at a finite threshold."""
+    here = (thresholds.meta_task == name) & (thresholds["pool"] == pool)
     for tau in thresholds.threshold[here]:
         if np.isfinite(tau):
-            label = "τ" if overlap else "τ, no class in common"
-            ax.axvline(tau, color=INK, lw=1, ls="-" if overlap else "--", label=label, zorder=0)
+            ax.axvline(tau, color=INK, lw=1, ls=linestyle, label=f"τ, {pool}", zorder=0)

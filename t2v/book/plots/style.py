@@ -7,7 +7,7 @@ dark mode.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -93,6 +93,16 @@ def number_kind(kind: str, *, line: bool = False) -> dict[str, Any]:
         "linestyle": "-" if line else "none",
         "label": label,
     }
+
+
+def pool_looks(pools: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Keyword arguments for `Axes.plot` that tell up to three pools of experts apart.
+
+    They go on top of those of `number_kind`: filled, white, and grey marks.
+    """
+    faces = ({}, {"markerfacecolor": CARD, "linestyle": "--"},
+             {"markerfacecolor": "#c4c9d0", "linestyle": ":"})  # fmt: skip
+    return dict(zip(dict.fromkeys(pools), faces, strict=False))
 
 
 def group_styles(groups: Sequence[str]) -> dict[str, tuple[str, str]]:
