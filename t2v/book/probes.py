@@ -30,7 +30,7 @@ def untrained(like: Probe, seed: int = 0) -> Probe:
 
 
 def up_to(probe: Probe, stage: int) -> Probe:
-    """The probe `synthetic`, cut after one of its stages, whose mean over the image is the features.
+    """The probe `synthetic`, cut after a stage, whose mean over the image becomes the features.
 
     Args:
         probe: the whole network.
@@ -54,9 +54,9 @@ def compared_probes(chapter: Chapter) -> dict[str, Probe]:
         return {
             "random weights": untrained(usual, chapter.seed),
             "drawings": load_probe("synthetic", **options),
-            "ImageNet, 48 px": replace(usual, image_size=48),
-            "ImageNet, 96 px": replace(usual, image_size=96),
-            "ImageNet, 64 px": usual,
+            "ImageNet at 48 px": replace(usual, image_size=48),
+            "ImageNet at 96 px": replace(usual, image_size=96),
+            "ImageNet at 64 px": usual,
         }
     if chapter.photographs:
         others = ("squeezenet1_1", "mobilenet_v2", "resnet50")
