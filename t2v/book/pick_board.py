@@ -26,26 +26,28 @@ class Pick(NamedTuple):
 def pick_board(
     rows: Mapping[str, tuple[np.ndarray, Sequence[Pick]]], columns: Sequence[str], title: str = ""
 ) -> Figure:
-    """Four images of each task, and beside them who recommends which expert.
+    """Images of each task in two lines, and beside them who recommends which expert.
 
     Args:
-        rows: name of a task to its images, uint8 `[4, 3, h, w]`, and C picks. The ground of a pick
+        rows: name of a task to its images, uint8 `[2n, 3, h, w]`, and C picks. The ground of a pick
             is white where no expert does better, else the darker, the worse it is.
         columns: C names of those that recommend.
         title: title of the figure.
     """
+    shown = max(len(images) for images, _ in rows.values()) // 2  # in each of two lines
     figure = plt.figure(figsize=(PAGE_WIDTH, 0.7 + 1.0 * len(rows)), layout="constrained")
-    heights = [0.35, *[1] * len(rows)]
-    grid = figure.add_gridspec(len(rows) + 1, len(columns) + 1, height_ratios=heights)
+    grid = figure.add_gridspec(
+        len(rows) + 1,
+        len(columns) + 1,
+        height_ratios=[0.35, *[1] * len(rows)],
+        width_ratios=[0.5 * shown, *[1] * len(columns)],
+    )
     for c, name in enumerate(columns, start=1):
         _write(figure.add_subplot(grid[0, c]), name, "white", weight="bold")
     for r, (name, (images, picks)) in enumerate(rows.items(), start=1):
-        top, bottom = (
-            np.concatenate(list(pair.transpose(0, 2, 3, 1)), 1)
-            for pair in (images[:2], images[2:4])
-        )
+        lines = [images[:shown].transpose(0, 2, 3, 1), images[shown:].transpose(0, 2, 3, 1)]
         ax = figure.add_subplot(grid[r, 0])
-        ax.imshow(np.concatenate([top, bottom]))
+        ax.imshow(np.concatenate([np.concatenate(list(line), axis=1) for line in lines]))
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
         ax.set_ylabel("\n".join(textwrap.wrap(name, 15)), fontsize=8)
