@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -109,15 +110,29 @@ def open_zoo_data_sets() -> dict[str, frozenset[str]]:
     return {row["name"]: frozenset(row["source"].split()) for row in shards.table("training_tasks")}
 
 
-def largest_tasks(tasks: Sequence[Task], count: int = 4) -> list[Task]:
+def largest_tasks(
+    tasks: Sequence[Task], count: int = 4, *, kinds: Sequence[str] | None = None
+) -> list[Task]:
     """The tasks with most training images, as chapter 14 takes them for Fig. 4.
 
-    No two are of one group, and at most two of one root of the lineages; of equally large tasks,
-    the first.
+    They are chosen one after the other: of the kinds from which fewest were taken, the largest task
+    of a group from which none was taken; of equally large tasks, the first.
+
+    Args:
+        tasks: tasks with `group` and `lineage`.
+        count: number of tasks, at most that of groups.
+        kinds: kind of image of each task, e.g. its data set; default: the root of its lineage.
+
+    Returns:
+        The tasks chosen, the largest first.
     """
+    kinds = [task.lineage[0] for task in tasks] if kinds is None else kinds
+    left = sorted(zip(tasks, kinds, strict=True), key=lambda pair: -len(pair[0].train))
+    taken: Counter[str] = Counter()
     chosen: list[Task] = []
-    for task in sorted(tasks, key=lambda task: -len(task.train)):
-        of_root = [c for c in chosen if c.lineage[0] == task.lineage[0]]
-        if task.group not in [c.group for c in chosen] and len(of_root) < 2:
-            chosen.append(task)
-    return chosen[:count]
+    while left and len(chosen) < count:
+        task, kind = min(left, key=lambda pair: taken[pair[1]])
+        taken[kind] += 1
+        chosen.append(task)
+        left = [pair for pair in left if pair[0].group != task.group]
+    return sorted(chosen, key=lambda task: -len(task.train))

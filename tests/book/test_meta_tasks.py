@@ -60,3 +60,9 @@ def test_the_largest_tasks_are_of_different_groups_and_two_of_a_kind():
     ]
     found = [(len(t.train), t.group) for t in largest_tasks(tasks)]
     assert found == [(90, "fish"), (70, "moths"), (60, "colour"), (60, "sleeve")]
+    # with the kinds given, here all of one or each its own, the groups alone or the sizes decide
+    found = [len(t.train) for t in largest_tasks(tasks, 3, kinds=["photograph"] * len(tasks))]
+    assert found == [90, 70, 60]
+    kinds = ["a", "a", "a", "a", "b", "c", "d"]
+    found = [(len(t.train), t.group) for t in largest_tasks(tasks, kinds=kinds)]
+    assert found == [(90, "fish"), (60, "colour"), (60, "sleeve"), (40, "neck")]
