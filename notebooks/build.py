@@ -16,6 +16,7 @@ from pathlib import Path
 from builder.chapters import ROOT, BuildError, Run, run_chapters
 from builder.data import fetch, photographs
 from builder.paper_numbers import write_paper_numbers
+from builder.photographs import write_photographs
 from builder.results import keep, kept_at
 from builder.scorecard import write_scorecard
 from builder.site import build_html, lay, serve
@@ -63,6 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         run_chapters(run)
         write_paper_numbers(run)
         write_scorecard(run)
+        write_photographs(run)
         build_html(run)
         print(f"the book: {run.out / 'html' / 'index.html'}   (make serve shows it)")
     except BuildError as error:
