@@ -16,6 +16,7 @@ from pathlib import Path
 from builder.chapters import ROOT, BuildError, Run, run_chapters
 from builder.data import fetch, photographs
 from builder.paper_numbers import write_paper_numbers
+from builder.photographs import write_photographs
 from builder.results import keep, kept_at
 from builder.scorecard import write_scorecard
 from builder.site import build_html, lay, serve
@@ -28,9 +29,8 @@ OTHER_NAMES = {"auto": "open", "worlds": "synthetic"}
 def main(arguments: list[str] | None = None) -> int:
     """Reads the command line, builds, returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--library", default="auto", help="open (the default, auto), worlds, real, or one library"
-    )
+    libraries = "open (the default, auto), worlds, real, or one library"
+    parser.add_argument("--library", default="auto", help=libraries)
     parser.add_argument("--scale", default="laptop", choices=["smoke", "laptop", "paper"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
@@ -65,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         run_chapters(run)
         write_paper_numbers(run)
         write_scorecard(run)
+        write_photographs(run)
         build_html(run)
         print(f"the book: {run.out / 'html' / 'index.html'}   (make serve shows it)")
     except BuildError as error:

@@ -95,18 +95,28 @@ class Results:
         return text.format(**self.of_figures) if self.of_figures else NOTHING
 
 
+PARTS = {
+    "open": ("living things: same group", "same images: most alike answers", "clothing"),
+    "real": ("cub: same group", "fashion: same group", "fashion"),
+    "synthetic": ("phylogeny: same group", "wardrobe: same group", "wardrobe"),
+}
+"""Of each library: question about living things, question about tasks on the same images (both of
+the table `map_rates`), and the part that has garments."""
+
+
 def _figures(results: Results, library: str) -> list[Row]:
-    nature, garments = ("cub", "fashion") if library == "real" else ("phylogeny", "wardrobe")
+    of_nature, on_same_images, garments = PARTS.get(library, PARTS["open"])
+    nature = of_nature.split(":")[0]
     per_cent = {"column": "rate", "form": "{:.0f}%", "factor": 100}
     rows = []
     for embedding in ("task", "domain"):
-        question = f"{garments}: same group"
-        ours = results.interval("map_rates", question=question, embedding=embedding, **per_cent)
+        ours = results.interval(
+            "map_rates", question=on_same_images, embedding=embedding, **per_cent
+        )
         paper = results.from_figures(f"{{one-{embedding}-garments:.0f}}% on its map")
-        what = f"garments whose nearest is of the same group, by {embedding} embedding"
+        what = f"tasks on the same images whose nearest asks alike, by {embedding} embedding"
         rows.append(("Fig. 1", what, paper, ours))
-    question = f"{nature}: same group"
-    ours = results.interval("map_rates", question=question, embedding="task", **per_cent)
+    ours = results.interval("map_rates", question=of_nature, embedding="task", **per_cent)
     what = "living things whose nearest is of the same class"
     rows.append(("Fig. 2 left", what, results.from_figures("{two-left-share:.0f}%"), ours))
     first = results.row("taxonomic_curve", k=1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 
 import torch
@@ -30,12 +32,15 @@ def inputs_of(library: Library, probe: Probe) -> list[dict[str, str]]:
     Returns:
         A dictionary with `name`, `sha256` and `licence` for each of them.
     """
-    data_sets = [library.provenance]
-    if "licence" not in library.provenance:  # several libraries together
-        data_sets = list(library.provenance.values())
+    whole = library.provenance
+    data_sets = [whole]
+    if "sources" in whole:  # the open zoo
+        data_sets = list(whole["sources"].values())
+    elif "licence" not in whole:  # several libraries together
+        data_sets = list(whole.values())
     inputs = [
         {
-            "name": archive.get("file") or archive.get("url", data_set["title"]),
+            "name": _name(archive) or data_set["title"],
             "sha256": archive["sha256"],
             "licence": data_set["licence"],
         }
@@ -45,6 +50,9 @@ def inputs_of(library: Library, probe: Probe) -> list[dict[str, str]]:
     weights = {"name": f"weights of {probe.name}", "sha256": probe.sha256}
     if probe.name == "synthetic":
         return [*inputs, {**weights, "licence": "MIT, part of this project"}]
+    packaged = files("t2v.pretrained") / f"{probe.name}.json"
+    if packaged.is_file():
+        return [*inputs, {**weights, "licence": json.loads(packaged.read_text())["licence"]}]
     manifest = Path(os.environ.get("T2V_WEIGHTS", "")) / "manifest.json"
     entry = {}
     if manifest.is_file():
@@ -53,3 +61,7 @@ def inputs_of(library: Library, probe: Probe) -> list[dict[str, str]]:
     weights["licence"] = entry.get("licence") or "torchvision's, BSD 3-clause"
     origin = {key: entry[key] for key in ("repo", "source_repo", "note") if key in entry}
     return [*inputs, {**weights, **origin}]
+
+
+def _name(archive: Mapping[str, str]) -> str:
+    return next((archive[key] for key in ("file", "archive", "url") if key in archive), "")

@@ -6,14 +6,15 @@ import base64
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from t2v.errors import InputError
-from t2v.libraries import Library
+from t2v.libraries import Library, credit_of
 from t2v.task import Task
 
 Strip = Sequence[tuple[str, np.ndarray]]
@@ -40,10 +41,17 @@ class Sprite:
 def four_images(task: Task) -> list[tuple[str, np.ndarray]]:
     """Up to four training images from as many classes as possible: name and uint8 `[3, h, w]`."""
     train = task.train
-    of_class = [np.flatnonzero(train.labels.numpy() == k) for k in range(task.num_classes)]
-    places = [(k, place) for place in range(4) for k in range(task.num_classes)]
-    chosen = [(k, of_class[k][place]) for k, place in places if place < len(of_class[k])][:4]
-    return [(task.classes[k], np.asarray(train.images[int(i)])) for k, i in chosen]
+    return [
+        (task.classes[int(train.labels[i])], np.asarray(train.images[i]))
+        for i in some_places(train)
+    ]
+
+
+def some_places(train: Task, count: int = 4) -> list[int]:
+    """Positions of up to `count` images from as many classes as possible."""
+    of_class = [np.flatnonzero(train.labels.numpy() == k) for k in range(train.num_classes)]
+    rounds = (images[n] for n in range(count) for images in of_class if n < len(images))
+    return [int(i) for i in islice(rounds, count)]
 
 
 def pack(strips: Mapping[int, Strip], pixels: int = 48, quality: int = 72) -> Sprite:
@@ -105,7 +113,9 @@ def images_and_credits(
 
     Returns:
         Four images of each task by its index, where they are allowed; for each of the T tasks, its
-        credit with the licence; and the page of the publisher, "" for drawn images.
+        credit with the licence, and the photographers of the four where they are known by name;
+        and an address: of the open zoo that in the book's page of credits, seen from any page,
+        else the page of the publisher, "" for drawn images.
     """
     whole = library.provenance
     parts = {**whole.get("sources", {}), **{k: v for k, v in whole.items() if isinstance(v, dict)}}
@@ -120,6 +130,17 @@ def images_and_credits(
         credit = part.get("credit", "Drawn by this project")
         licence = part["licence"].split(", http")[0]  # its address is on the publisher's page
         credits.append(credit if licence in credit else f"{credit} ({licence})")
+        if task.name in library.paths:
+            names = _photographers(library.paths[task.name][k] for k in some_places(task.train))
+            credits[-1] = (f"Photographs by {', '.join(names)}. " if names else "") + credits[-1]
+            links.append(f"../book/photographs.html#{data_set}")
+            continue
         address = re.match(r"https?://\S+", part.get("page", ""))
         links.append(address[0] if address else "")
     return strips, credits, links
+
+
+def _photographers(paths: Iterable[str]) -> list[str]:
+    """Photographers of single images, whose credits begin with a name and an address."""
+    parts = (credit_of(path).credit.partition(", http") for path in paths)
+    return list(dict.fromkeys(name for name, address, _ in parts if address))

@@ -1,9 +1,11 @@
 """Inputs of a table: archives and weights, each with its licence."""
 
+import hashlib
 import json
 
 from t2v.book.provenance import inputs_of
-from t2v.libraries import Library
+from t2v.libraries import Library, load_library
+from t2v.libraries.open_zoo.shards import FOLDER
 
 
 class Weights:
@@ -31,3 +33,16 @@ def test_drawn_libraries_have_no_archives(monkeypatch):
     drawn = Library("synthetic", [], {}, {"wardrobe": {"licence": "CC BY 4.0"}})
     [weights] = inputs_of(drawn, Weights())
     assert weights["licence"]
+
+
+class Packaged:
+    name, sha256 = "imagenet", "ab" * 32
+
+
+def test_open_zoo_names_every_archive_in_the_package_and_the_licence_of_its_probe():
+    *archives, weights = inputs_of(load_library("open", "smoke"), Packaged())
+    assert {entry["name"]: entry["sha256"] for entry in archives} == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in FOLDER.glob("*.zip")
+    }
+    assert all(entry["licence"] for entry in archives)
+    assert weights["licence"] == "Apache-2.0"

@@ -18,6 +18,7 @@ BOOK = Path(__file__).resolve().parents[2] / "book"
 INTERVAL = re.compile(r"([−+]?[\d.]+) \[([−+]?[\d.]+), ([−+]?[\d.]+)\]")
 SHOWN_IN_12 = {"living": "living things (as iNat+CUB)", "mixed": "all tasks (as Mixed)"}
 PRINTED, COMMON = "MODEL2VEC, as printed", "common t₀ × 1"
+LIVING = ["cub", "living things"]
 
 
 def numbers(text):
@@ -50,8 +51,17 @@ def of(folder, name, **where):
     return frame
 
 
-def same_group(folder, part, against_domain):
-    rows = of(folder, "map_rates", question=f"{part}: same group").set_index("embedding")
+def of_first(rows, column, parts):
+    """The rows about the first of some parts of libraries that is in a table."""
+    for part in parts:
+        about = rows[rows[column].str.split(":").str[0] == part]
+        if len(about):
+            return about
+    raise KeyError(parts)
+
+
+def same_group(folder, parts, against_domain):
+    rows = of_first(of(folder, "map_rates"), "question", parts).set_index("embedding")
     bounds = [rows.chance["task"], rows.rate["domain"]] if against_domain else [rows.chance["task"]]
     return *(100 * rows.loc["task", ["rate", "low", "high"]]), 100 * max(bounds)
 
@@ -142,13 +152,13 @@ def claim(folder, name, bound, factor=1):
 
 
 CHAPTER = {
-    "same-images": lambda f: same_group(f, "fashion", True),
-    "nearest-relative": lambda f: same_group(f, "cub", False),
+    "same-images": lambda f: same_group(f, ["fashion", "same images"], True),
+    "nearest-relative": lambda f: same_group(f, LIVING, False),
     "tree": lambda f: tuple(
         of(f, "taxonomic_curve", k=1)[["mean", "low", "high", "chance"]].iloc[0]
     ),
     "norm": lambda f: (
-        *of(f, "norm_correlations", within="cub", against="error")
+        *of_first(of(f, "norm_correlations", against="error"), "within", LIVING)
         .iloc[0][["spearman", "low", "high"]],
         0,
     ),

@@ -1,6 +1,7 @@
 """Images of tasks: which are chosen, which may be shown, and that packing keeps them."""
 
 import base64
+import csv
 import io
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from t2v.book.sprites import four_images, images_and_credits, pack
 from t2v.errors import InputError
 from t2v.libraries import Library, join, load_library
+from t2v.libraries.open_zoo.shards import FOLDER
 from t2v.task import Task
 
 
@@ -100,4 +102,24 @@ def test_tasks_of_the_open_zoo_name_the_data_set_of_their_images():
     for data_set, credit, link in zip(data_sets, credits, links, strict=True):
         about = library.provenance["sources"][data_set]
         assert about["credit"] in credit and about["licence"].split(", http")[0] in credit
-        assert link and about["page"].startswith(link) and " " not in link
+        assert link == f"../book/photographs.html#{data_set}"
+
+
+def test_photographers_of_the_four_images_are_named():
+    library = load_library("open", "smoke")
+    position = [task.name for task in library.tasks].index("five flowers")
+    data_sets = [library.paths[task.name][0].split("/")[0] for task in library.tasks]
+    credit = images_and_credits(library, data_sets)[1][position]
+    images = [image for _, image in four_images(library.tasks[position])]
+    with (FOLDER / "flowers.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    photographer = {f"flowers/{row['path']}": row["photographer"] for row in rows}
+    for image in images:
+        paths = [
+            path
+            for path, other in zip(
+                library.paths["five flowers"], library.tasks[position].images, strict=True
+            )
+            if np.array_equal(image, other)
+        ]
+        assert photographer[paths[0]] in credit

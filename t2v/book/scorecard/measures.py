@@ -21,10 +21,10 @@ from t2v.evaluation import (
     paired_test,
 )
 
-NATURE = ("cub", "phylogeny")
+NATURE = ("cub", "phylogeny", "living things")
 """Parts of the libraries with tasks of living things; of a table, the first that is in it."""
 
-GARMENTS = ("fashion", "wardrobe")
+GARMENTS = ("fashion", "wardrobe", "same images")
 """Parts of the libraries with several tasks on the same images; of a table, the first in it."""
 
 _INTERVAL = re.compile(r"([-+]?[\d.]+) \[([-+]?[\d.]+), ([-+]?[\d.]+)\]")
@@ -107,6 +107,9 @@ def _first(part_of: tuple[str, ...], known: set[str]) -> str:
 def same_group(parts: tuple[str, ...], better_than_domain: bool) -> Measure:
     """Tasks whose nearest is of their group, in %; bound: chance, or what domain embeddings reach.
 
+    Of tasks of the open library on the same images, the nearest should be the one whose answers are
+    most alike.
+
     Args:
         parts: parts of libraries, of which the first in the table is taken.
         better_than_domain: whether the domain embedding sets the bound, where it exceeds chance.
@@ -114,8 +117,8 @@ def same_group(parts: tuple[str, ...], better_than_domain: bool) -> Measure:
 
     def measure(t: Tables) -> Finding:
         frame = t("map_rates")
-        part = _first(parts, {question.split(":")[0] for question in frame.question})
-        question = f"{part}: same group"
+        question_of = {question.split(":")[0]: question for question in frame.question}
+        question = question_of[_first(parts, set(question_of))]
         row = row_of(frame, question=question, embedding="task")
         domain = row_of(frame, question=question, embedding="domain").rate
         bound = max(row.chance, domain) if better_than_domain else row.chance
