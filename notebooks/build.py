@@ -28,9 +28,7 @@ OTHER_NAMES = {"auto": "open", "worlds": "synthetic"}
 def main(arguments: list[str] | None = None) -> int:
     """Reads the command line, builds, returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--library", default="auto", help="open (the default, auto), worlds, real, or one library"
-    )
+    parser.add_argument("--library", default="auto", help="open (the default, auto), worlds, real, or one library")
     parser.add_argument("--scale", default="laptop", choices=["smoke", "laptop", "paper"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")

@@ -205,12 +205,9 @@ def test_one_expert_and_one_pair_of_halves():
     [only] = zoo(1)
     found = recommend(embedding("mine", images(zoo()).mean(0)), [only])
     assert np.isnan(found.margin) and "only expert" in verdict(found)
-    for threshold, start in (
-        (0.0, "Take the generic network: the only"),
-        (1.0, "Take e0, the only"),
-    ):
-        [target] = [embedding("mine", images(zoo()).mean(0))]
-        assert verdict(recommend(target, [only], threshold=threshold)).startswith(start)
+    target = embedding("mine", images(zoo()).mean(0))
+    for threshold, words in ((0.0, "Take the generic network: the only"), (1.0, "Take e0, the")):
+        assert verdict(recommend(target, [only], threshold=threshold)).startswith(words)
     json.dumps(found.as_dict(), allow_nan=False)
     with pytest.raises(InputError, match="no expert"):
         recommend(only, [])
