@@ -34,6 +34,7 @@ from t2v.book import tables
 from t2v.book.chapter import Chapter
 from t2v.distances import DEFAULT_PRIOR, distance_matrix
 from t2v.evaluation import best_threshold, bootstrap, nearest_costs
+from t2v.experts.error_matrix import error_matrix
 from t2v.libraries.open_zoo import shards
 from t2v.meta_task import Array, MetaTask
 from t2v.pretrained.thresholds import COLUMNS, KIND
@@ -73,7 +74,7 @@ def of_open(seed: int, scale: str, device: str) -> tuple[Named, Named]:
         device: "cpu", "cuda" or "auto".
     """
     chapter = Chapter("open", scale, seed, device)
-    matrix = chapter.matrix.without("HOG")
+    matrix = error_matrix(chapter.tasks, [chapter.generic, *chapter.experts], progress=True)
     of_tasks, of_training = chapter.embed()
     experts = {embedding.name: embedding for embedding in of_training}
     seen = {row["name"]: row["source"].split() for row in shards.table("training_tasks")}
