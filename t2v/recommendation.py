@@ -53,7 +53,8 @@ class Recommendation:
         median_zoo_distance: median symmetric distance between the experts' training tasks; NaN for
             one expert.
         halves: number of halves.
-        threshold: symmetric distance from which on the generic network is taken; `None`: unknown.
+        threshold: symmetric distance of the nearest expert from which on the generic network is
+            taken; `None`: unknown.
     """
 
     task: str
@@ -72,9 +73,14 @@ class Recommendation:
 
     @property
     def use(self) -> str:
-        """The first expert if its symmetric distance is below the threshold, else "generic"."""
-        far = self.threshold is not None and self.symmetric[0] >= self.threshold
+        """The first expert, or "generic" if no symmetric distance is below the threshold."""
+        far = self.threshold is not None and self.symmetric.min() >= self.threshold
         return "generic" if far else self.experts[0]
+
+    @property
+    def nearest(self) -> str:
+        """The expert with the smallest symmetric distance, whatever the strategy."""
+        return self.experts[int(self.symmetric.argmin())]
 
     @property
     def decisive(self) -> bool:

@@ -2,45 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from t2v.recommendation import Recommendation
+
+if TYPE_CHECKING:
+    from t2v.experts.expert import Expert
 
 
 def verdict(recommendation: Recommendation) -> str:
     """What to take, an expert or the generic network, and how certain the choice is."""
-    first, threshold = recommendation.experts[0], recommendation.threshold
+    experts, threshold = recommendation.experts, recommendation.threshold
+    first, nearest = experts[0], recommendation.nearest
+    alone = len(experts) == 1
     if threshold is None:
+        of_zoo = f"{first} is the only expert of this zoo." if alone else _ranking(recommendation)
         return (
-            f"{_ranking(recommendation)} Whether it is near enough to be better than the generic "
-            "network is not known: there is no threshold for this probe and distance."
+            f"{of_zoo} Whether it is better than the generic network is not known: there is no "
+            "threshold for this probe and distance."
         )
-    distance = f"at the symmetric distance {recommendation.symmetric[0]:.3f}"
+    distance = f"at the symmetric distance {recommendation.symmetric.min():.3f}"
     if recommendation.use == first:
+        if alone:
+            return (
+                f"Take {first}, the only expert of this zoo: its training task is {distance}, "
+                f"below the threshold {threshold:.3f}."
+            )
+        whose = "its training task" if nearest == first else f"the nearest one, {nearest},"
         return (
-            f"{_ranking(recommendation)} {first} is near enough to be taken instead of the generic "
-            f"network: {distance}, below the threshold {threshold:.3f}."
+            f"{_ranking(recommendation)} The zoo has experts near enough to be taken instead of "
+            f"the generic network: {whose} is {distance}, below the threshold {threshold:.3f}."
         )
-    return (
-        f"Take the generic network: no expert is near enough. The first one, {first}, is "
-        f"{distance}, not below the threshold {threshold:.3f}. Among the experts: "
-        f"{_ranking(recommendation)}"
+    whose = "the only expert of this zoo" if alone else "even the nearest expert"
+    generic = (
+        f"Take the generic network: {whose}, {nearest}, is {distance}, and the threshold is "
+        f"{threshold:.3f}."
     )
+    return generic if alone else f"{generic} Among the experts: {_ranking(recommendation)}"
 
 
 def _ranking(recommendation: Recommendation) -> str:
-    """Which expert comes first, and how certain that is."""
+    """Which of several experts comes first, and how certain that is."""
     first, halves = recommendation.experts[0], recommendation.halves
-    if len(recommendation.experts) == 1:
-        return f"{first} is the only expert of this zoo, so there is nothing to choose."
     if not halves:
-        return f"{first} is nearest. How certain that is was not estimated."
+        return f"{first} comes first. How certain that is was not estimated."
     share = f"in {recommendation.top_share[0] * halves:.0f} of {halves} halves of the images"
     margin = f"it leads by {recommendation.margin:.3f} ± {recommendation.margin_spread:.3f}"
     if recommendation.decisive:
-        return f"{first}, clearly: it is nearest {share}, and {margin}."
+        return f"{first}, clearly: it comes first {share}, and {margin}."
     if len(recommendation.contenders) > 1:
         others = ", ".join(recommendation.contenders[1:])
-        return f"{first} or {others}: too close to call ({first} is nearest {share}; {margin})."
-    return f"{first}, by a small margin: it is nearest {share}, but {margin}."
+        return f"{first} or {others}: too close to call ({first} comes first {share}; {margin})."
+    return f"{first}, by a small margin: it comes first {share}, but {margin}."
 
 
 def next_steps(recommendation: Recommendation) -> list[str]:
@@ -65,3 +79,27 @@ def next_steps(recommendation: Recommendation) -> list[str]:
             "the square root of their number."
         )
     return steps
+
+
+def duration(seconds: float) -> str:
+    """A duration with the digits that an estimate deserves."""
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} minutes" if minutes < 100 else f"{minutes / 60:.1f} hours"
+
+
+def origin(recipe: Mapping[str, Any], expert: Expert) -> str:
+    """Whether an expert that was trained here is that of a recipe of the open zoo.
+
+    Args:
+        recipe: recipe of the packaged zoo, with `fingerprint`, `sha256` and `versions`.
+        expert: the expert that was trained by it.
+    """
+    if expert.extractor.sha256 == recipe["sha256"]:
+        return "the weights of the packaged zoo, to the last digit"
+    if expert.recipe["fingerprint"] != recipe["fingerprint"]:
+        return "by the recipe, but the images are decoded to other values here than for the package"
+    here, there = (r["versions"]["torch"] for r in (expert.recipe, recipe))
+    why = "on another processor" if here == there else f"with torch {here} instead of {there}"
+    return f"by the recipe, {why}: the weights differ in their digits from the packaged zoo's"

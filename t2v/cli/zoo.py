@@ -1,8 +1,9 @@
-"""The commands of a zoo of experts: `t2v zoo add|list|remove|errors` and `t2v recommend`."""
+"""The commands of a zoo of experts: `t2v zoo add|make|list|remove|errors`, `t2v recommend`."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from t2v.cli.options import Device, Images, ImageSize, Json, Seed, Weights, read_task, say
+from t2v.cli.plain_words import duration, origin
 from t2v.errors import InputError
 
 if TYPE_CHECKING:
+    from t2v.experts.zoo import AnyZoo
     from t2v.recommendation import Recommendation
+
+OPEN = "open"
+OR_OPEN = "or open: the one that comes with the package (./open: a folder of this name)"
 
 app = typer.Typer(help="Manage a zoo of experts.", no_args_is_help=True)
 
@@ -52,13 +58,19 @@ def add(
     ] = None,
     device: Device = "auto",
     steps: Annotated[
-        int, typer.Option(help="Number of fine-tuning steps, 64 images each.", min=2)
-    ] = 1000,
+        int | None,
+        typer.Option(help="Number of fine-tuning steps; default: the probe's, 150 or 200.", min=2),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Learning rate; default: the probe's, .0001 for imagenet.", min=1e-12),
+    ] = None,
     max_images: MaxImages = 1000,
     seed: Seed = 0,
 ) -> None:
     """Add an expert: fine-tune one on a folder of images, or add an existing one."""
     from t2v.embedding import domain2vec, task2vec
+    from t2v.experts.schedules import default_schedule, estimated_seconds
     from t2v.experts.zoo_folder import Zoo, read_expert
 
     zoo = Zoo(folder)
@@ -69,7 +81,10 @@ def add(
     generic = zoo.load_probe(probe, weights, image_size, device)
     training_task = read_task(task or what, generic, name, progress=True)
     if task is None:
-        expert = zoo.train(training_task, generic, steps, seed, progress=True)
+        schedule = default_schedule(generic, steps, rate)
+        seconds = estimated_seconds(training_task, generic, schedule)
+        say(f"{name}: training takes about {duration(seconds)}")
+        expert = zoo.train(training_task, generic, schedule, seed, progress=True)
     else:
         expert = read_expert(what, training_task, network or generic.name, generic)
     embedded = training_task.balanced(max_images, seed)
@@ -85,20 +100,70 @@ def add(
     )
 
 
-@app.command("list")
-def list_(folder: Folder) -> None:
-    """List the experts of a zoo."""
+@app.command()
+def make(
+    folder: Folder,
+    experts: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of an expert of the open zoo, once for each; default: all."),
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Train experts of the open zoo, which comes without weights, into a folder.
+
+    What is trained is kept in T2V_CACHE (default: .cache/t2v), so that a run that was killed
+    continues. Experts that the folder has already stay as they are.
+    """
+    from t2v.experts.open_zoo import OpenZoo
+    from t2v.experts.schedules import estimated_seconds
+    from t2v.experts.training import Schedule
     from t2v.experts.zoo_folder import Zoo
 
-    table = Table(title=str(folder))
+    packaged, zoo = OpenZoo(), Zoo(folder)
+    there = {e.name for e in zoo.entries} if folder.exists() else set()
+    wanted = packaged.named(experts) if experts else packaged.entries
+    entries = [entry for entry in wanted if entry.name not in there]
+    if not entries:
+        say(f"{folder}: has them all")
+        return
+    probe = packaged.load_probe(device=device)
+    zoo.check_probe(probe)
+    for entry in entries:
+        zoo.check_new(entry.name)
+    tasks = packaged.training_tasks(entries)
+    schedule = Schedule(**entries[0].recipe["schedule"])
+    seconds = len(entries) * estimated_seconds(tasks[0], probe, schedule)
+    say(f"{folder}: training {len(entries)} experts takes about {duration(seconds)} or less")
+    for entry, expert in zip(entries, packaged.train(entries, tasks, probe), strict=True):
+        made = zoo.add(entry.name, expert, entry.embedding, entry.domain())
+        say(f"{made.folder}: {origin(entry.recipe, expert)} ({made.megabytes:.1f} MB)")
+    if {e.name for e in zoo.entries} <= set(packaged.errors.experts):
+        zoo.keep_errors(packaged.errors.of([e.name for e in zoo.entries]))
+
+
+@app.command("list")
+def list_(
+    folder: Annotated[str, typer.Argument(metavar="ZOO", help=f"Folder of the zoo, {OR_OPEN}.")],
+) -> None:
+    """List the experts of a zoo."""
+    table = Table(title=folder)
     for column in ("expert", "images embedded", "classes", "with", "MB"):
         table.add_column(column, justify="left" if column == "expert" else "right")
-    for entry in Zoo(folder).entries:
+    for entry in _read(folder).entries:
         spec = entry.embedding.spec
         probe = f"{spec['probe']}, {spec['image_size']} px"
         row = (entry.name, str(spec["images"]), str(spec["classes"]), probe)
-        table.add_row(*row, f"{entry.megabytes:.1f}")
+        table.add_row(*row, "–" if entry.megabytes is None else f"{entry.megabytes:.1f}")
     Console().print(table)
+    if folder == OPEN:
+        say("It comes without weights: `t2v zoo make FOLDER --experts NAME` trains an expert.")
+
+
+def _read(folder: str) -> AnyZoo:
+    from t2v.experts.open_zoo import OpenZoo
+    from t2v.experts.zoo_folder import Zoo
+
+    return OpenZoo() if folder == OPEN else Zoo(folder)
 
 
 @app.command()
@@ -166,7 +231,7 @@ def errors(
 
 def recommend(
     images: Images,
-    zoo_folder: Annotated[Path, typer.Option("--zoo", help="Folder of the zoo.")],
+    zoo_folder: Annotated[str, typer.Option("--zoo", help=f"Folder of the zoo, {OR_OPEN}.")] = OPEN,
     strategy: Annotated[
         str,
         typer.Option(
@@ -199,7 +264,6 @@ def recommend(
     from t2v.cli.plain_words import verdict
     from t2v.cli.report import check_place, write_report
     from t2v.embedding import domain2vec, task2vec
-    from t2v.experts.zoo_folder import Zoo
     from t2v.many_tasks import embed_halves
     from t2v.model2vec import Model2Vec
     from t2v.pretrained.thresholds import threshold_of
@@ -214,7 +278,7 @@ def recommend(
             f"--strategy {strategy} is not one of {', '.join(STRATEGIES)}, model2vec; others that "
             "learn from the errors of the experts need an error matrix, see t2v.selection"
         )
-    zoo = Zoo(zoo_folder)
+    zoo = _read(zoo_folder)
     if not zoo.entries:
         raise InputError(f"{zoo_folder}: the zoo is empty; `t2v zoo add` adds experts to it")
     by_domain = strategy == "domain"
@@ -266,6 +330,8 @@ def recommend(
     say(verdict(found))
     if report is not None:
         say(f"{report}: what to do next")
+    if zoo_folder == OPEN and found.use in found.experts:
+        say(f"To get this expert: t2v zoo make FOLDER --experts {shlex.quote(found.use)}")
 
 
 def _table(found: Recommendation, top: int) -> Table:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from t2v.errors import FileError, InputError
 from t2v.experts.expert import FORMAT, Expert
 from t2v.experts.fine_tuning import fine_tune
 from t2v.experts.training import Schedule
+from t2v.experts.zoo import AnyZoo
 from t2v.experts.zoo_errors import ZooErrors
 from t2v.probe import Probe, load_probe
 from t2v.task import Task
@@ -70,7 +72,7 @@ class Entry:
         return (self.folder / EXPERT).stat().st_size / 1e6
 
 
-class Zoo:
+class Zoo(AnyZoo):
     """A folder of experts, read once.
 
     Args:
@@ -126,50 +128,10 @@ class Zoo:
         """Write the errors of the experts on other tasks, in place of those known before."""
         errors.save(self.folder / ERRORS)
 
-    def load_probe(
-        self,
-        name: str | None = None,
-        weights: str | Path | None = None,
-        image_size: int | None = None,
-        device: str = "auto",
-    ) -> Probe:
-        """The probe with which the zoo's tasks are embedded.
-
-        Args:
-            name: architecture; default: that of the zoo, of an empty one "imagenet".
-            weights: file of the weights, see `t2v.load_probe`.
-            image_size: pixels; default: that of the zoo, of an empty one the probe's.
-            device: "cpu", "cuda" or "auto".
-
-        Raises:
-            InputError: naming what differs from the probe of the zoo's embeddings.
-        """
-        spec = self.entries[0].embedding.spec if self.folder.exists() and self.entries else {}
-        name = name or spec.get("probe", "imagenet")
-        probe = load_probe(name, weights, image_size or spec.get("image_size"), device)
-        self.check_probe(probe)
-        return probe
-
-    def check_probe(self, probe: Probe) -> None:
-        """Refuse a probe with which the zoo's embeddings were not made.
-
-        Raises:
-            InputError: naming the first thing that differs.
-        """
-        if not self.folder.exists() or not self.entries:
-            return
-        spec = self.entries[0].embedding.spec
-        of_probe = {
-            "probe": probe.name,
-            "weights_sha256": probe.sha256,
-            "image_size": probe.image_size,
-        }
-        for key, value in of_probe.items():
-            if spec[key] != value:
-                raise InputError(
-                    f"the zoo's tasks are embedded with {key} {spec[key]}, not {value}: give the "
-                    "same --probe, --weights and --image-size"
-                )
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """Provenance of the first embedding; empty for a zoo that is yet to be made."""
+        return super().spec if self.folder.exists() else {}
 
     def check_new(self, name: str) -> None:
         """Refuse an expert that could not be added, before any time goes into it.
@@ -191,7 +153,7 @@ class Zoo:
             )
 
     def train(
-        self, task: Task, probe: Probe, steps: int, seed: int, progress: bool = False
+        self, task: Task, probe: Probe, schedule: Schedule, seed: int, progress: bool = False
     ) -> Expert:
         """Fine-tune an expert; its checkpoint lies hidden in the zoo until the expert is added.
 
@@ -200,7 +162,7 @@ class Zoo:
         Args:
             task: training task; its name becomes the expert's.
             probe: network to start from.
-            steps: number of fine-tuning steps.
+            schedule: length and learning rate, see `default_schedule`.
             seed: seed of batches and augmentation.
             progress: whether to show a progress bar.
         """
@@ -209,7 +171,7 @@ class Zoo:
         checkpoint = self._checkpoint(task.name)
         options: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint, "progress": progress}
         try:
-            return fine_tune(task, probe, schedule=Schedule(steps), **options)
+            return fine_tune(task, probe, schedule=schedule, **options)
         except BaseException:
             if made and not checkpoint.exists():
                 self.folder.rmdir()

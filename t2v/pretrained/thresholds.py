@@ -2,7 +2,7 @@
 
 The table `thresholds.csv` has one row per probe: `probe`, its name; `weights_sha256` and
 `image_size`, which identify it; `kind` and `prior` of the distance; `threshold`; and where it comes
-from: `worlds` and `how`. `python -m data_scripts.claims.threshold` makes a row.
+from: `measured_on` and `how`. `python -m data_scripts.claims.threshold` makes a row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ COLUMNS = (
     "kind",
     "prior",
     "threshold",
-    "worlds",
+    "measured_on",
     "how",
 )
 

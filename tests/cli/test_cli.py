@@ -175,6 +175,8 @@ def test_without_options_the_probe_is_the_one_trained_on_photographs(t2v, zoo, f
     assert "there is no threshold for this probe and distance" in told
     answer = json.loads(t2v(*ask, "--json").out)
     assert (answer["use"], answer["threshold"]) == ("pets", None)
+    recipe = Zoo(folder / "photo zoo").entries[0].expert("cpu").recipe
+    assert recipe["schedule"]["lr"] == 0.0001  # the rate of this probe, not of any other
 
 
 @pytest.mark.parametrize("name", ["symmetric", "asymmetric", "domain"])
@@ -288,6 +290,7 @@ EMBED = ("--probe", "synthetic")
         (("zoo", "add", "new", "pets.safetensors", "--task", "mine", *EMBED), "pets.safetensors"),
         (("zoo", "remove", "zoo", "lions"), "no expert 'lions'"),
         (("zoo", "errors", "zoo", "mine"), "two or more"),
+        (("zoo", "make", "new", "--experts", "dragons"), "no expert 'dragons'"),
         (("zoo", "errors", "nowhere", "mine", "cars"), "no such zoo"),
         (("zoo", "errors", "zoo", "mine", "mine", "--device", "cpu"), "a name of its own"),
         (("recommend", "mine", "--zoo", "nowhere"), "no such zoo"),

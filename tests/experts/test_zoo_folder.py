@@ -12,6 +12,7 @@ from t2v.embedding import domain2vec, task2vec
 from t2v.errors import FileError, InputError
 from t2v.experts import fine_tuning
 from t2v.experts.expert import Expert, generic_expert
+from t2v.experts.training import Schedule
 from t2v.experts.zoo_errors import ZooErrors, hold_out
 from t2v.experts.zoo_folder import TRIVIAL, Zoo, read_expert
 from t2v.pretrained.architectures import SYNTHETIC_WEIGHTS
@@ -40,7 +41,7 @@ def names(directory):
 
 def test_what_is_put_in_comes_out(tmp_path, task, probe, embedding):
     zoo = Zoo(tmp_path / "zoo")
-    expert = zoo.train(task, probe, steps=3, seed=1)
+    expert = zoo.train(task, probe, Schedule(3), seed=1)
     domain = domain2vec(task, probe, "second")
     zoo.add("blots", expert, embedding, domain)
     assert names(tmp_path / "zoo") == ["blots", TRIVIAL]
@@ -82,7 +83,7 @@ def test_an_expert_without_domain_embedding_is_named(tmp_path, probe, embedding)
 
 def test_killed_training_goes_on_from_its_checkpoint(tmp_path, task, probe, monkeypatch):
     monkeypatch.setattr(fine_tuning, "CHECK", 2)
-    zoo, whole = Zoo(tmp_path / "zoo"), Zoo(tmp_path / "other").train(task, probe, 6, seed=0)
+    zoo, whole = Zoo(tmp_path / "zoo"), Zoo(tmp_path / "other").train(task, probe, Schedule(6), 0)
     run, calls = fine_tuning.Training.run, []
 
     def killed(self, *given):
@@ -93,9 +94,9 @@ def test_killed_training_goes_on_from_its_checkpoint(tmp_path, task, probe, monk
 
     monkeypatch.setattr(fine_tuning.Training, "run", killed)
     with pytest.raises(KeyboardInterrupt):
-        zoo.train(task, probe, 6, seed=0)
+        zoo.train(task, probe, Schedule(6), seed=0)
     assert names(zoo.folder) == [".blots.checkpoint"] and zoo.entries == []
-    expert = zoo.train(task, probe, 6, seed=0)
+    expert = zoo.train(task, probe, Schedule(6), seed=0)
     assert len(calls) == 4  # one more, not three
     assert expert.extractor.sha256 == whole.extractor.sha256
     zoo.add("blots", expert, task2vec(task, probe))
@@ -106,7 +107,7 @@ def test_training_that_is_refused_leaves_nothing(tmp_path, probe):
     grey = small_task("grey", count=20)
     grey = type(grey)("grey", torch.zeros_like(grey.images), grey.labels, grey.classes)
     with pytest.raises(InputError, match="grey"):
-        Zoo(tmp_path / "zoo").train(grey, probe, 3, seed=0)
+        Zoo(tmp_path / "zoo").train(grey, probe, Schedule(3), seed=0)
     assert names(tmp_path) == []
 
 

@@ -157,10 +157,12 @@ def test_a_task_unlike_all_experts_is_for_the_generic_network():
     assert words.startswith("Take the generic network") and f"{distance:.3f}" in words
     assert "Add experts" in next_steps(found)[-1]
     assert (found.as_dict()["use"], found.as_dict()["threshold"]) == ("generic", 0.15)
-    assert "0.150 on" in page(found, top=4, facts="")
+    assert "nearer than 0.150" in page(found, top=4, facts="")
     near = recommend(sources[0], sources, halves, threshold=0.15)
     assert near.use == near.experts[0] == near.as_dict()["use"] == "e0"
-    assert "e0 is near enough" in verdict(near) and "Add experts" not in str(next_steps(near))
+    assert "its training task is at the symmetric distance 0.000" in verdict(near)
+    assert "even the nearest expert, " in words
+    assert "Add experts" not in str(next_steps(near))
     unknown = recommend(target, sources, halves)
     assert unknown.use == unknown.experts[0] and unknown.as_dict()["threshold"] is None
     assert "no threshold" in verdict(unknown) and "Threshold" not in page(unknown, top=4, facts="")
@@ -170,9 +172,21 @@ def test_at_the_threshold_and_beyond_the_generic_network_is_taken():
     """As the strategy does: an expert counts only below the threshold."""
     sources = zoo()
     target = embedding("mine", images(sources).mean(0))
-    distance = recommend(target, sources).symmetric[0]
+    distance = recommend(target, sources).symmetric.min()
     uses = {t: recommend(target, sources, threshold=t).use for t in (distance, distance + 1e-9)}
     assert list(uses.values()) == ["generic", "e0"]
+
+
+def test_the_threshold_is_of_the_nearest_expert_also_where_another_comes_first():
+    """It was measured for the smallest symmetric distance, whatever ranks the experts."""
+    sources = zoo()
+    target = embedding("mine", sources[0].fisher)
+    against = Nearest(lambda targets, _: -np.array([[by_hand(t, s, 0) for s in sources]
+                                                    for t in targets]))  # fmt: skip
+    found = recommend(target, sources, strategy=against, threshold=0.01)
+    assert found.experts[-1] == found.nearest == "e0" and found.symmetric[0] > 0.01
+    assert found.use == found.experts[0] != "e0"
+    assert "the nearest one, e0, is at the symmetric distance 0.000" in verdict(found)
 
 
 def test_the_package_knows_the_threshold_of_its_own_probe():
@@ -191,6 +205,9 @@ def test_one_expert_and_one_pair_of_halves():
     [only] = zoo(1)
     found = recommend(embedding("mine", images(zoo()).mean(0)), [only])
     assert np.isnan(found.margin) and "only expert" in verdict(found)
+    target = embedding("mine", images(zoo()).mean(0))
+    for threshold, words in ((0.0, "Take the generic network: the only"), (1.0, "Take e0, the")):
+        assert verdict(recommend(target, [only], threshold=threshold)).startswith(words)
     json.dumps(found.as_dict(), allow_nan=False)
     with pytest.raises(InputError, match="no expert"):
         recommend(only, [])

@@ -1,0 +1,1 @@
+"""Make the zoo that comes with the package."""
