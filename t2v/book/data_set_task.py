@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -37,17 +38,19 @@ def name_that_data_set(
         held.append(marks[chosen])
         labels.append(torch.full((len(chosen),), k))
     marks = torch.cat(held)
-    split = {"folds": marks} if tasks[0].folds is not None else {"test": marks.bool()}
+    split: dict[str, Any] = (
+        {"folds": marks} if tasks[0].folds is not None else {"test": marks.bool()}
+    )
     return Task("which data set?", torch.cat(images), torch.cat(labels), names, **split)
 
 
 def _distinct(tasks: Sequence[Task]) -> tuple[torch.Tensor, torch.Tensor]:
     """The different images of tasks, and fold of each, or 1 if it is held out, else 0."""
-    found = {}
+    found: dict[bytes, tuple[torch.Tensor, int]] = {}
     for task in tasks:
         marks = task.held_out_mask.long() if task.folds is None else task.folds
         for i, mark in enumerate(marks.tolist()):
             image = task.images[i]
             found.setdefault(image.numpy().tobytes(), (image, mark))
-    pixels, marks = zip(*found.values(), strict=True)
-    return torch.stack(pixels), torch.tensor(marks)
+    pixels, of_pixels = zip(*found.values(), strict=True)
+    return torch.stack(pixels), torch.tensor(of_pixels)

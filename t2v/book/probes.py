@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -49,7 +50,8 @@ def compared_probes(chapter: Chapter) -> dict[str, Probe]:
     On the open zoo one thing changes at a time: the weights, or the size of the images. On worlds
     it is the depth. On photographs to fetch they are architectures with weights from ImageNet.
     """
-    usual, options = chapter.probe, {"device": chapter.device}
+    usual = chapter.probe
+    options: dict[str, Any] = {"device": chapter.device}
     if chapter.name == "open":
         return {
             "random weights": untrained(usual, chapter.seed),

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from t2v.recommendation import Recommendation
-
-if TYPE_CHECKING:
-    from t2v.experts.expert import Expert
 
 
 def verdict(recommendation: Recommendation) -> str:
@@ -89,12 +86,12 @@ def duration(seconds: float) -> str:
     return f"{minutes} minutes" if minutes < 100 else f"{minutes / 60:.1f} hours"
 
 
-def origin(recipe: Mapping[str, Any], expert: Expert) -> str:
+def origin(recipe: Mapping[str, Any], expert: Any) -> str:
     """Whether an expert that was trained here is that of a recipe of the open zoo.
 
     Args:
         recipe: recipe of the packaged zoo, with `fingerprint`, `sha256` and `versions`.
-        expert: the expert that was trained by it.
+        expert: the `Expert` that was trained by it.
     """
     if expert.extractor.sha256 == recipe["sha256"]:
         return "the weights of the packaged zoo, to the last digit"

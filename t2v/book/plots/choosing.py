@@ -81,9 +81,7 @@ def violin_figure(
     return figure
 
 
-def _violin_panel(
-    ax: Axes, meta: MetaTask, outcome: Outcome, order: Sequence[int], kind: str
-) -> None:
+def _violin_panel(ax: Axes, meta: MetaTask, outcome: Outcome, order: np.ndarray, kind: str) -> None:
     violins(ax, [100 * meta.errors[t][meta.eligible[t]] for t in order])
     best = 100 * best_errors(meta.errors, meta.eligible)
     look = number_kind(kind) | {"markersize": 4.5, "label": ""}

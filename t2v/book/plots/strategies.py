@@ -89,4 +89,4 @@ def _panel(
             if single is not None:
                 each = single.value[(single["pool"] == pool) & (single.strategy == strategy)]
                 ax.plot(each, [at] * len(each), "|", color=QUIET, ms=7)
-            ax.plot(row.value, at, **(base | face | {"linestyle": "none", "markersize": 5}))
+            ax.plot(row.value, at, **(base | dict(face) | {"linestyle": "none", "markersize": 5}))

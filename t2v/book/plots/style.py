@@ -8,15 +8,18 @@ dark mode.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib import patheffects
+from matplotlib.artist import Artist
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.rcsetup import cycler
 
 from t2v.errors import InputError
+
+Drawn = TypeVar("Drawn", bound=Artist)
 
 PAGE_WIDTH = 7.2  # inches
 CARD = "#ffffff"
@@ -100,7 +103,7 @@ def pool_looks(pools: Iterable[str]) -> dict[str, dict[str, Any]]:
 
     They go on top of those of `number_kind`: filled, white, and grey marks.
     """
-    faces = ({}, {"markerfacecolor": CARD, "linestyle": "--"},
+    faces: tuple[dict[str, Any], ...] = ({}, {"markerfacecolor": CARD, "linestyle": "--"},
              {"markerfacecolor": "#c4c9d0", "linestyle": ":"})  # fmt: skip
     return dict(zip(dict.fromkeys(pools), faces, strict=False))
 
@@ -119,10 +122,10 @@ def group_styles(groups: Sequence[str]) -> dict[str, tuple[str, str]]:
     return styles
 
 
-def halo(text: mpl.text.Annotation) -> mpl.text.Annotation:
-    """Outline a text in the colour of the card, so that it can be read on top of dots."""
-    text.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground=CARD)])
-    return text
+def halo(artist: Drawn) -> Drawn:
+    """Outline a text or a mark in the colour of the card, so that it can be read on others."""
+    artist.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground=CARD)])
+    return artist
 
 
 def readable(colour: str) -> str:
