@@ -35,7 +35,7 @@ from t2v.selection import (
 
 ALL, NO_CLASS, NO_DATA_SET = "all experts", "no class in common", "own data set barred"
 
-POOLS: Mapping[str, Mapping[str, bool]] = MappingProxyType(
+POOLS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {ALL: {}, NO_CLASS: {"overlap": False}, NO_DATA_SET: {"own_data_set": False}}
 )
 """Name of each pool of eligible experts to the options of `Chapter.meta_tasks` that make it."""
@@ -171,9 +171,14 @@ def given(
     best = best_errors(meta.errors, meta.eligible)[number]
     errors = outcome.errors[number], Generic().reached(meta)[number], best
     said = "error {:.0%}, generic network {:.0%}, best expert {:.0%}".format(*errors)
-    row = {"task": f"task: {task.name}", "expert": f"expert: {expert}", "said": said}
+    row: dict[str, Any] = {
+        "task": f"task: {task.name}",
+        "expert": f"expert: {expert}",
+        "said": said,
+    }
     for key, part in (("images", task), ("learnt", training)):
-        row[key] = part.images[np.linspace(0, len(part) - 1, count).astype(int)]
+        images: Any = part.images
+        row[key] = images[np.linspace(0, len(part) - 1, count).astype(int)]
     return row
 
 
@@ -228,7 +233,8 @@ def by_root(meta: MetaTask, outcome: Outcome) -> pd.DataFrame:
         meta: the meta-task.
         outcome: what a strategy reaches on it.
     """
-    picked = [meta.experts[m].lineage[0] for m in outcome.picks]
+    picks: Any = outcome.picks
+    picked = [meta.experts[m].lineage[0] for m in picks]
     frame = pd.DataFrame({"tasks of": [e.lineage[0] for e in meta.tasks]})
     best, generic = best_errors(meta.errors, meta.eligible), Generic().reached(meta)
     frame["specialist beats generic"] = best < generic

@@ -289,7 +289,7 @@ def nearest_or_generic_over(worlds: pd.DataFrame, titles: Titles) -> str:
 
 
 def _gap(ends: np.ndarray) -> str:
-    return "{:+.1f} [{:+.1f}, {:+.1f}]: ".format(*ends) + differences.words(ends)
+    return "{:+.1f} [{:+.1f}, {:+.1f}]: ".format(*ends) + differences.words(ends.tolist())
 
 
 def without_costliest(worlds: pd.DataFrame, titles: Titles) -> str:

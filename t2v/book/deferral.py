@@ -120,7 +120,7 @@ def compared(metas: Metas, fixed: float | None = None, **resampling: Any) -> pd.
         for rule, strategy in rules.items():
             outcome = leave_one_out(strategy, meta)
             values = increases(outcome.errors)
-            row = {"meta_task": name, "pool": pool, "rule": rule}
+            row: dict[str, Any] = {"meta_task": name, "pool": pool, "rule": rule}
             row |= {"deferred": np.mean(outcome.picks == GENERIC), "increase": values.mean()}
             for key, other in against.items():
                 gap = paired_test(values, other, **resampling).difference

@@ -63,7 +63,7 @@ def violin_figure(
     parts = [
         (f"{title}{'' if not number else ', continued'}", meta, outcome, part)
         for title, meta, outcome, order in panels
-        for number, part in enumerate(np.array_split(order, -(-len(order) // COLUMNS)))
+        for number, part in enumerate(_split(order))
     ]
     figure, axes = plt.subplots(
         len(parts), 1, figsize=(PAGE_WIDTH, 3.7 * len(parts)), squeeze=False
@@ -79,6 +79,11 @@ def violin_figure(
     ]
     figure.legend(handles=marks, loc="outside upper right", ncols=3)
     return figure
+
+
+def _split(order: Sequence[int]) -> list[list[int]]:
+    parts = np.array_split(np.asarray(order), -(-len(order) // COLUMNS))
+    return [part.tolist() for part in parts]
 
 
 def _violin_panel(

@@ -29,7 +29,8 @@ def prior_figure(
         titles: titles of the meta-tasks, of which there is a panel each.
         **resampling: keyword arguments of `bootstrap`.
     """
-    weights, priors = (sorted({key[i] for key in increases}) for i in (1, 2))
+    weights = sorted({alpha for _, alpha, _ in increases})
+    priors = sorted({prior for _, _, prior in increases})
     figure, axes = plt.subplots(1, len(titles), figsize=(PAGE_WIDTH, 3.6), squeeze=False)
     x = np.arange(len(priors))
     for ax, (name, title) in zip(axes[0], titles.items(), strict=True):

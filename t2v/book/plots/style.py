@@ -100,7 +100,7 @@ def pool_looks(pools: Iterable[str]) -> dict[str, dict[str, Any]]:
 
     They go on top of those of `number_kind`: filled, white, and grey marks.
     """
-    faces = ({}, {"markerfacecolor": CARD, "linestyle": "--"},
+    faces: tuple[dict[str, Any], ...] = ({}, {"markerfacecolor": CARD, "linestyle": "--"},
              {"markerfacecolor": "#c4c9d0", "linestyle": ":"})  # fmt: skip
     return dict(zip(dict.fromkeys(pools), faces, strict=False))
 
