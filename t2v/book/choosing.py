@@ -177,7 +177,8 @@ def given(
         "said": said,
     }
     for key, part in (("images", task), ("learnt", training)):
-        row[key] = part.subset(np.linspace(0, len(part) - 1, count).astype(int)).images
+        images: Any = part.images
+        row[key] = images[np.linspace(0, len(part) - 1, count).astype(int)]
     return row
 
 
@@ -232,7 +233,8 @@ def by_root(meta: MetaTask, outcome: Outcome) -> pd.DataFrame:
         meta: the meta-task.
         outcome: what a strategy reaches on it.
     """
-    picked = [meta.experts[m].lineage[0] for m in np.asarray(outcome.picks)]
+    picks: Any = outcome.picks
+    picked = [meta.experts[m].lineage[0] for m in picks]
     frame = pd.DataFrame({"tasks of": [e.lineage[0] for e in meta.tasks]})
     best, generic = best_errors(meta.errors, meta.eligible), Generic().reached(meta)
     frame["specialist beats generic"] = best < generic

@@ -280,9 +280,7 @@ def nearest_or_generic_over(worlds: pd.DataFrame, titles: Titles) -> str:
         one, two = worlds.strategy == "nearest-or-generic", worlds.strategy == other
         gaps = differences.over_worlds(worlds, "increase_of_all", one, two)
         against[other] = {
-            (row.meta_task, row.overlap): _gap(
-                [100 * end for end in (row.value, row.low, row.high)]
-            )
+            (row.meta_task, row.overlap): _gap(100 * np.array([row.value, row.low, row.high]))
             for row in gaps.itertuples()
         }
     rows = [[f"{titles[key[0]]}, {OVERLAP[key[1]]}", *(against[o][key] for o in others)]
@@ -290,8 +288,8 @@ def nearest_or_generic_over(worlds: pd.DataFrame, titles: Titles) -> str:
     return markdown(("", *(f"minus {other}" for other in others)), rows)
 
 
-def _gap(ends: Sequence[float]) -> str:
-    return "{:+.1f} [{:+.1f}, {:+.1f}]: ".format(*ends) + differences.words(ends)
+def _gap(ends: np.ndarray) -> str:
+    return "{:+.1f} [{:+.1f}, {:+.1f}]: ".format(*ends) + differences.words(ends.tolist())
 
 
 def without_costliest(worlds: pd.DataFrame, titles: Titles) -> str:

@@ -73,7 +73,7 @@ def test_tasks_and_their_roots_add_up(meta):
     named.experts = [SimpleNamespace(lineage=("a",)) for _ in meta.experts]
     named.task_names = [f"t{t}" for t in range(len(roots))]
     named.expert_names = [f"e{m}" for m in range(len(meta.experts))]
-    outcome = leave_one_out(Nearest(), meta)
+    outcome = leave_one_out(TaskBlind(), meta)
     key = ("living", choosing.ALL)
     held_out = dict.fromkeys(named.task_names, 40)
     tasks = choosing.by_task({key: named}, {key: outcome}, held_out)

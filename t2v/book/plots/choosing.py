@@ -63,7 +63,7 @@ def violin_figure(
     parts = [
         (f"{title}{'' if not number else ', continued'}", meta, outcome, part)
         for title, meta, outcome, order in panels
-        for number, part in enumerate(np.array_split(order, -(-len(order) // COLUMNS)))
+        for number, part in enumerate(_split(order))
     ]
     figure, axes = plt.subplots(
         len(parts), 1, figsize=(PAGE_WIDTH, 3.7 * len(parts)), squeeze=False
@@ -81,7 +81,14 @@ def violin_figure(
     return figure
 
 
-def _violin_panel(ax: Axes, meta: MetaTask, outcome: Outcome, order: np.ndarray, kind: str) -> None:
+def _split(order: Sequence[int]) -> list[list[int]]:
+    parts = np.array_split(np.asarray(order), -(-len(order) // COLUMNS))
+    return [part.tolist() for part in parts]
+
+
+def _violin_panel(
+    ax: Axes, meta: MetaTask, outcome: Outcome, order: Sequence[int], kind: str
+) -> None:
     violins(ax, [100 * meta.errors[t][meta.eligible[t]] for t in order])
     best = 100 * best_errors(meta.errors, meta.eligible)
     look = number_kind(kind) | {"markersize": 4.5, "label": ""}

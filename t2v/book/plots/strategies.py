@@ -71,7 +71,7 @@ def _panel(
     part: pd.DataFrame,
     listed: Sequence[str],
     kind: str,
-    looks: Mapping[str, Mapping[str, Any]],
+    looks: Mapping[str, dict[str, Any]],
     single: pd.DataFrame | None,
 ) -> None:
     base = number_kind(kind)

@@ -34,7 +34,8 @@ def alpha_sweeps(frame: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
     for row, overlap in zip(axes, pools, strict=True):
         for ax, name in zip(row, names, strict=True):
             part = frame[(frame.meta_task == name) & (frame.overlap == overlap)]
-            _sweep_panel(ax, part)
+            if len(part):
+                _sweep_panel(ax, part)
             ax.set_title(f"{titles.get(name, name)},\n{POOLS[bool(overlap)]}", fontsize=9)
         row[0].set_ylabel("relative error\nincrease (%)")
     for ax in axes[-1]:
