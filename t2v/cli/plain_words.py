@@ -86,17 +86,17 @@ def duration(seconds: float) -> str:
     return f"{minutes} minutes" if minutes < 100 else f"{minutes / 60:.1f} hours"
 
 
-def origin(recipe: Mapping[str, Any], expert: Any) -> str:
-    """Whether an expert that was trained here is that of a recipe of the open zoo.
+def origin(recipe: Mapping[str, Any], made: Mapping[str, Any]) -> str:
+    """Whether an expert that was trained here is that of the open zoo.
 
     Args:
         recipe: recipe of the packaged zoo, with `fingerprint`, `sha256` and `versions`.
-        expert: the `Expert` that was trained by it.
+        made: the same of the expert that was trained by it.
     """
-    if expert.extractor.sha256 == recipe["sha256"]:
+    if made["sha256"] == recipe["sha256"]:
         return "the weights of the packaged zoo, to the last digit"
-    if expert.recipe["fingerprint"] != recipe["fingerprint"]:
+    if made["fingerprint"] != recipe["fingerprint"]:
         return "by the recipe, but the images are decoded to other values here than for the package"
-    here, there = (r["versions"]["torch"] for r in (expert.recipe, recipe))
+    here, there = (r["versions"]["torch"] for r in (made, recipe))
     why = "on another processor" if here == there else f"with torch {here} instead of {there}"
     return f"by the recipe, {why}: the weights differ in their digits from the packaged zoo's"

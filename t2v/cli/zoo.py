@@ -63,7 +63,7 @@ def add(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(help="Learning rate; default: the probe's, .0001 for imagenet.", min=1e-12),
+        typer.Option(help="Learning rate; default: one that suits the probe.", min=1e-12),
     ] = None,
     max_images: MaxImages = 1000,
     seed: Seed = 0,
@@ -133,10 +133,12 @@ def make(
     tasks = packaged.training_tasks(entries)
     schedule = Schedule(**entries[0].recipe["schedule"])
     seconds = len(entries) * estimated_seconds(tasks[0], probe, schedule)
-    say(f"{folder}: training {len(entries)} experts takes about {duration(seconds)} or less")
+    count = "one expert" if len(entries) == 1 else f"{len(entries)} experts"
+    say(f"{folder}: training {count} takes about {duration(seconds)} or less")
     for entry, expert in zip(entries, packaged.train(entries, tasks, probe), strict=True):
-        made = zoo.add(entry.name, expert, entry.embedding, entry.domain())
-        say(f"{made.folder}: {origin(entry.recipe, expert)} ({made.megabytes:.1f} MB)")
+        added = zoo.add(entry.name, expert, entry.embedding, entry.domain())
+        made = {**expert.recipe, "sha256": expert.extractor.sha256}
+        say(f"{added.folder}: {origin(entry.recipe, made)} ({added.megabytes:.1f} MB)")
     if {e.name for e in zoo.entries} <= set(packaged.errors.experts):
         zoo.keep_errors(packaged.errors.of([e.name for e in zoo.entries]))
 

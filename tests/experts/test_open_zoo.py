@@ -20,6 +20,8 @@ from t2v.experts.schedules import BY_PROBE, OTHERS, default_schedule, estimated_
 from t2v.experts.training import Schedule
 from t2v.experts.zoo_errors import ZooErrors
 from t2v.experts.zoo_folder import Zoo
+from t2v.libraries.expert_tasks import SCHEDULES
+from t2v.libraries.open_zoo import shards
 from t2v.probe import load_probe
 from tests.small import small_probe, small_task
 
@@ -151,9 +153,9 @@ def test_from_a_folder_of_photographs_to_the_expert(packaged, parts, t2v, tmp_pa
 
     made = t2v("zoo", "make", "made", "--experts", "all blots", "--device", "cpu")
     assert made.code == 0, made.err
-    assert "training 1 experts takes about" in made.out and "to the last digit" in made.out
+    assert "training one expert takes about" in made.out and "to the last digit" in made.out
     rest = t2v("zoo", "make", "made", "--device", "cpu").out
-    assert "training 1 experts" in rest and "made/spots" in rest
+    assert "training one expert" in rest and "made/spots" in rest
     assert t2v("zoo", "make", "made", "--device", "cpu").out == "made: has them all\n"
     # what the folder recommends is what the package recommends, by errors too
     folder = Zoo(tmp_path / "made")
@@ -189,9 +191,7 @@ def test_what_is_said_of_an_expert_that_was_made(parts):
     recipe = parts[0][0].recipe
 
     def made(**changes):
-        about = dict(recipe) | changes
-        extractor = SimpleNamespace(sha256=about["sha256"])
-        return SimpleNamespace(recipe=about, extractor=extractor)
+        return {**recipe, **changes}
 
     assert "to the last digit" in origin(recipe, made())
     assert "on another processor" in origin(recipe, made(sha256="x"))
@@ -203,7 +203,8 @@ def test_what_is_said_of_an_expert_that_was_made(parts):
 
 def test_the_schedule_is_that_of_the_probe_unless_something_is_said(probe):
     assert default_schedule(probe) == BY_PROBE["synthetic"]
-    assert default_schedule(replace(probe, name="imagenet")).lr == 1e-4
+    of_the_book = Schedule(**SCHEDULES["open"]["laptop"])
+    assert default_schedule(replace(probe, name="imagenet")) == of_the_book
     assert default_schedule(small_probe()) == OTHERS
     own = default_schedule(probe, steps=7, rate=0.5)
     assert own == replace(BY_PROBE["synthetic"], steps=7, lr=0.5)
@@ -217,3 +218,21 @@ def test_the_estimate_is_of_all_steps(probe, tasks, monkeypatch):
 
     monkeypatch.setattr(schedules.Training, "run", run)
     assert estimated_seconds(tasks[0], probe, Schedule(200)) == pytest.approx(300)
+
+
+def test_the_zoo_in_the_package_is_that_of_the_library():
+    zoo, of_package = OpenZoo(), load_probe("imagenet", device="cpu")
+    tasks = [row["name"] for row in shards.table("tasks")]
+    sources = [row["name"] for row in shards.table("training_tasks")]
+    assert [entry.name for entry in zoo.entries] == sources
+    assert [task.name for task in zoo.errors.tasks] == tasks
+    assert zoo.load_probe(device="cpu").sha256 == of_package.sha256
+    assert {entry.recipe["start"] for entry in zoo.entries} == {of_package.sha256}
+    assert (zoo.about["scale"], zoo.about["image_size"]) == ("laptop", 64)
+    schedules = {repr(Schedule(**entry.recipe["schedule"])) for entry in zoo.entries}
+    assert schedules == {repr(BY_PROBE["imagenet"])}
+    assert zoo.path.stat().st_size < 3e6
+    # errors are shares, and only a task's own expert has none
+    errors, own = zoo.errors.errors, np.equal.outer(tasks, sources)
+    assert np.nanmin(errors) >= 0 and np.nanmax(errors) <= 1
+    assert not (np.isnan(errors) & ~own).any()
