@@ -169,7 +169,9 @@ def test_without_options_the_probe_is_the_one_trained_on_photographs(t2v, zoo, f
     mixed = t2v("recommend", "mine", "--zoo", "zoo", "--probe", "imagenet")
     assert mixed.code == 2 and "probe synthetic, not imagenet" in mixed.err
 
-    assert t2v("zoo", "add", "photo zoo", "pets", "--steps", 2, "--max-images", 4).code == 0
+    few = ("--steps", 2, "--max-images", 4)
+    # a size at which no threshold was measured
+    assert t2v("zoo", "add", "photo zoo", "pets", *few, "--image-size", 48).code == 0
     ask = ("recommend", "mine", "--zoo", "photo zoo", "--splits", 0, "--max-images", 4)
     told = " ".join(t2v(*ask).out.split())
     assert "there is no threshold for this probe and distance" in told
