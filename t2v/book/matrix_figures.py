@@ -1,8 +1,9 @@
-"""Figures of the error matrix: a few tasks with the errors of all experts, and all of it."""
+"""Figures of tasks and experts: a few tasks with what all experts reach, and a whole matrix."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,43 +12,73 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from scipy.spatial.distance import pdist, squareform
 
-from t2v.book.plots import BLUE, INK, PAGE_WIDTH, QUIET, halo, leaf_order
+from t2v.book.plots import BLUE, INK, ORANGE, PAGE_WIDTH, QUIET, halo, leaf_order
 from t2v.task import Task, draw_evenly
 
 SHOWN = 5
 """Images of a task in a row."""
 
 
-def tasks_and_errors(
-    tasks: Sequence[Task], errors: np.ndarray, generic: np.ndarray, experts: Sequence[str]
+class Mark(NamedTuple):
+    """One value of each task that stands out among the strokes.
+
+    With names it lies on the line, and the name below it; without, it points at the line.
+    """
+
+    label: str
+    marker: str
+    values: np.ndarray
+    names: Sequence[str] | None = None
+
+
+def tasks_and_strokes(
+    tasks: Sequence[Task], values: np.ndarray, marks: Sequence[Mark], *, xlabel: str
 ) -> Figure:
-    """One row for each task: some of its images, and the errors of all experts on it.
+    """One row for each task: some of its images, and a stroke for each expert.
 
     Args:
         tasks: R tasks.
-        errors: errors of M experts, shares, `[R, M]`; NaN where an expert is not eligible.
-        generic: errors of the generic expert, shares, `[R]`.
-        experts: M names.
+        values: what each of M experts reaches, `[R, M]`; NaN: no stroke.
+        marks: values that stand out.
+        xlabel: what the values are, with unit.
     """
     figure, axes = plt.subplots(
-        len(tasks), 2, figsize=(PAGE_WIDTH, 0.5 + 0.72 * len(tasks)), width_ratios=[1, 1.3],
+        len(tasks), 2, figsize=(PAGE_WIDTH, 0.8 + 0.72 * len(tasks)), width_ratios=[1, 1.3],
         squeeze=False,
     )  # fmt: skip
-    far = 105 * max(np.nanmax(errors), generic.max())
-    for (left, right), task, row, level in zip(axes, tasks, errors, generic, strict=True):
-        _strip(left, task)
-        best = int(np.nanargmin(row))
-        right.plot(100 * row, np.zeros(len(row)), "|", color=BLUE, ms=13, mew=1.2, alpha=0.6)
-        right.plot(100 * level, 0.42, "v", color=INK, ms=7)
-        right.plot(100 * row[best], 0, "o", color=BLUE, mec=INK, ms=6)
-        right.text(100 * row[best], -0.62, experts[best], fontsize=9, va="center", ha="center")
-        right.set(xlim=(0, far), ylim=(-0.95, 0.8), yticks=[])
+    every = np.concatenate([values, *(mark.values[:, None] for mark in marks)], axis=1)
+    low, high = min(0.0, np.nanmin(every)), np.nanmax(every)
+    span = 0.06 * (high - low)
+    for r, (left, right) in enumerate(axes):
+        _strip(left, tasks[r])
+        right.plot(values[r], np.zeros(values.shape[1]), "|", color=BLUE, ms=13, mew=1.2, alpha=0.6)
+        if low < 0:
+            right.axvline(0, color=QUIET, lw=1)
+        right.set(xlim=(low - (span if low < 0 else 0), high + span), ylim=(-1.0, 0.8), yticks=[])
+        for mark in marks:
+            _draw_mark(right, mark, r)
         right.spines["left"].set_visible(False)
-        if right is not axes[-1, 1]:
+        if r + 1 < len(axes):
             right.set_xticklabels([])
-    axes[-1, 1].set_xlabel("error (%)")
-    axes[0, 1].set_title("▾ generic network   | experts   ● the best of them", fontsize=10)
+    axes[-1, 1].set_xlabel(xlabel)
+    key = [plt.Line2D([], [], marker="|", ls="", color=BLUE, ms=10, mew=1.2, label="one expert")]
+    key += [plt.Line2D([], [], ls="", label=mark.label, **_look(mark)) for mark in marks]
+    figure.legend(handles=key, loc="outside upper right", ncols=len(key), handletextpad=0.2)
     return figure
+
+
+def _look(mark: Mark) -> dict[str, Any]:
+    return {"marker": mark.marker, "color": INK if mark.names is None else ORANGE,
+            "markeredgecolor": INK, "markersize": 9 if mark.marker == "*" else 7}  # fmt: skip
+
+
+def _draw_mark(ax: Axes, mark: Mark, r: int) -> None:
+    value = mark.values[r]
+    ax.plot(value, 0.0 if mark.names else 0.45, ls="", **_look(mark))
+    if mark.names:
+        low, high = ax.get_xlim()
+        side = "left" if value < low + 0.3 * (high - low) else "right"
+        ax.text(value, -0.68, mark.names[r], fontsize=9, va="center", ha=side)
 
 
 def _strip(ax: Axes, task: Task) -> None:
