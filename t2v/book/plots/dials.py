@@ -67,9 +67,7 @@ def stages_figure(
         **resampling: keyword arguments of `bootstrap`.
     """
     priors = sorted({prior for _, _, prior in increases})
-    figure, axes = plt.subplots(
-        1, len(titles), figsize=(PAGE_WIDTH, 3.6), squeeze=False, sharey=True
-    )
+    figure, axes = plt.subplots(1, len(titles), figsize=(PAGE_WIDTH, 3.6), squeeze=False)
     for ax, (name, title) in zip(axes[0], titles.items(), strict=True):
         for number, prior in enumerate(priors):
             hollow = {} if prior else {"markerfacecolor": "white"}
