@@ -20,7 +20,10 @@ SCRIPTS = {  # written by data_scripts/claims
     "trivial_forms_dev",
 }  # fmt: skip
 
-LATER = {"increase_of_all", "chosen elsewhere"}  # tables that were kept before these columns were added lack them
+LATER = {
+    "increase_of_all",
+    "chosen elsewhere",
+}  # tables that were kept before these columns were added lack them
 
 
 def written_by_chapters():
