@@ -33,7 +33,7 @@ def chapter():
         "code_prompt_show": "Show how the dots are drawn",
     }
     parameters = (
-        'library = "synthetic"\nscale = "laptop"\nseed = 0\n'
+        'library = "open"\nscale = "laptop"\nseed = 0\n'
         'device = "auto"\ndata = None\nresults = "results"'
     )
     exercises = "## What was shown\n" + "".join(
