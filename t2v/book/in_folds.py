@@ -24,7 +24,7 @@ class InFolds:
     """
 
     strategy: Model2VecStrategy = field(default_factory=Model2VecStrategy)
-    folds: int = 10
+    folds: int = 5
     _fitted: dict[tuple[int, bytes, bytes], Model2Vec] = field(default_factory=dict, repr=False)
 
     @property
