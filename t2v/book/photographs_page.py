@@ -50,7 +50,7 @@ _MEANINGS = {
 _SECTION = """({source})=
 ## {title}
 
-```{{figure}} photographs_{source}.jpg
+```{{figure}} ../results/photographs_{source}.jpg
 :alt: A row of {count} small images from the data set {source}: {labels}.
 
 {caption}
