@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -19,8 +20,11 @@ from t2v.evaluation import best_errors
 from t2v.meta_task import MetaTask
 from t2v.selection import Outcome
 
-COLUMNS = 40
+ROWS = 40
 """Largest number of tasks in one panel of violins."""
+
+LONGEST = 32
+"""Largest number of characters of a task's name beside a violin."""
 
 
 def given_figure(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
@@ -53,28 +57,33 @@ def given_figure(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
 def violin_figure(
     panels: Sequence[tuple[str, MetaTask, Outcome, Sequence[int]]], kind: str
 ) -> Figure:
-    """Errors of the eligible experts on each task, after Fig. 3 of the paper.
+    """Errors of the eligible experts on each task, after Fig. 3 of the paper, a row for each task.
 
     Args:
         panels: title, meta-task, what a strategy reaches on it, and the tasks to show, in order. A
-            panel of more than `COLUMNS` tasks is drawn in several of about equal length.
+            panel of more than `ROWS` tasks is drawn in several of about equal length.
         kind: kind of number.
     """
     parts = [
-        (f"{title}{'' if not number else ', continued'}", meta, outcome, part)
+        (f"{title}{' (continued)' if number else ''}", meta, outcome, part)
         for title, meta, outcome, order in panels
         for number, part in enumerate(_split(order))
     ]
+    lengths = [max(len(part[3]) for part in parts[k : k + 2]) for k in range(0, len(parts), 2)]
     figure, axes = plt.subplots(
-        len(parts), 1, figsize=(PAGE_WIDTH, 3.7 * len(parts)), squeeze=False
-    )
-    for ax, (title, meta, outcome, order) in zip(axes[:, 0], parts, strict=True):
-        _violin_panel(ax, meta, outcome, order, kind)
-        ax.set_title(title)
-    axes[-1, 0].set_xlabel("tasks, from the smallest norm of the embedding to the largest")
+        len(lengths), 2, figsize=(PAGE_WIDTH, 1.0 + 0.17 * sum(lengths) + 0.5 * len(lengths)),
+        squeeze=False, gridspec_kw={"height_ratios": lengths},
+    )  # fmt: skip
+    for ax, part in zip(axes.flat, parts, strict=False):
+        _violin_panel(ax, *part[1:], kind)
+        ax.set_title(part[0], fontsize=9, loc="right")
+    for ax in axes.flat[len(parts) :]:
+        ax.set_axis_off()
+    for ax in axes[-1]:
+        ax.set_xlabel("error (%)")
     marks = [
         plt.Line2D([], [], color=INK, marker="^", ls="none", ms=5, label="generic network"),
-        plt.Line2D([], [], color=GREEN, lw=2.2, label="best expert"),
+        plt.Line2D([], [], color=GREEN, marker="|", ls="none", ms=9, mew=2.2, label="best expert"),
         plt.Line2D([], [], **(number_kind(kind) | {"label": "picked"})),
     ]
     figure.legend(handles=marks, loc="outside upper right", ncols=3)
@@ -82,24 +91,25 @@ def violin_figure(
 
 
 def _split(order: Sequence[int]) -> list[list[int]]:
-    parts = np.array_split(np.asarray(order), -(-len(order) // COLUMNS))
+    parts = np.array_split(np.asarray(order), -(-len(order) // ROWS))
     return [part.tolist() for part in parts]
 
 
 def _violin_panel(
     ax: Axes, meta: MetaTask, outcome: Outcome, order: Sequence[int], kind: str
 ) -> None:
-    violins(ax, [100 * meta.errors[t][meta.eligible[t]] for t in order])
+    violins(ax, [100 * meta.errors[t][meta.eligible[t]] for t in order], orient="h")
     best = 100 * best_errors(meta.errors, meta.eligible)
     look = number_kind(kind) | {"markersize": 4.5, "label": ""}
-    for x, t in enumerate(order):
+    for y, t in enumerate(order):
         if meta.generic is not None:
-            ax.plot(x, 100 * meta.generic[t], "^", color=INK, ms=4.5)
-        ax.plot([x - 0.4, x + 0.4], [best[t], best[t]], color=GREEN, lw=2.2)
-        ax.plot(x, 100 * outcome.errors[t], **look)
-    ax.set_xticks(range(len(order)), [meta.task_name(t) for t in order], rotation=90)
-    ax.tick_params(axis="x", length=0)
-    ax.set(ylabel="error (%)", ylim=(0, None), xlim=(-0.8, len(order) - 0.2))
+            ax.plot(100 * meta.generic[t], y, "^", color=INK, ms=4.5)
+        ax.plot([best[t], best[t]], [y - 0.4, y + 0.4], color=GREEN, lw=2.2)
+        ax.plot(100 * outcome.errors[t], y, **look)
+    names = [shorten(meta.task_name(t), LONGEST, placeholder=" …") for t in order]
+    ax.set_yticks(range(len(order)), names)
+    ax.tick_params(axis="y", length=0)
+    ax.set(xlim=(0, None), ylim=(len(order) - 0.2, -0.8))
 
 
 def tasks_figure(by_task: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
