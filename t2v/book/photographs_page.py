@@ -107,7 +107,7 @@ def write(folder: Path, *, shards_folder: Path = shards.FOLDER, **note: Any) -> 
                 "images": about["images"],
                 "labels": about["classes"],
                 "tasks": count,
-                "licence": _links(about["licence"]),
+                "licence": "[{}]({})".format(*about["licence"].split(", ", 1)),
                 "licence stated by": stated_by(about),
             }
         )
