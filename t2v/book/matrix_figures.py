@@ -32,7 +32,7 @@ class Mark(NamedTuple):
 
 
 def tasks_and_strokes(
-    tasks: Sequence[Task], values: np.ndarray, marks: Sequence[Mark], *, xlabel: str
+    tasks: Sequence[Task], values: np.ndarray, marks: Sequence[Mark], *, xlabel: str, title: str
 ) -> Figure:
     """One row for each task: some of its images, and a stroke for each expert.
 
@@ -41,9 +41,10 @@ def tasks_and_strokes(
         values: what each of M experts reaches, `[R, M]`; NaN: no stroke.
         marks: values that stand out.
         xlabel: what the values are, with unit.
+        title: title of the figure, which says what to see.
     """
     figure, axes = plt.subplots(
-        len(tasks), 2, figsize=(PAGE_WIDTH, 0.8 + 0.72 * len(tasks)), width_ratios=[1, 1.3],
+        len(tasks), 2, figsize=(PAGE_WIDTH, 1.1 + 0.72 * len(tasks)), width_ratios=[1, 1.3],
         squeeze=False,
     )  # fmt: skip
     every = np.concatenate([values, *(mark.values[:, None] for mark in marks)], axis=1)
@@ -63,7 +64,8 @@ def tasks_and_strokes(
     axes[-1, 1].set_xlabel(xlabel)
     key = [plt.Line2D([], [], marker="|", ls="", color=BLUE, ms=10, mew=1.2, label="one expert")]
     key += [plt.Line2D([], [], ls="", label=mark.label, **_look(mark)) for mark in marks]
-    figure.legend(handles=key, loc="outside upper right", ncols=len(key), handletextpad=0.2)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.legend(handles=key, loc="outside lower right", ncols=len(key), handletextpad=0.2)
     return figure
 
 
@@ -128,7 +130,10 @@ def matrix_figure(
     ends = np.cumsum([0, *map(len, ordered)])
     middles = (ends[:-1] + ends[1:] - 1) / 2
     ax.hlines(ends[1:-1] - 0.5, -0.5, len(experts) - 0.5, color=INK, lw=0.8)
-    ax.set_yticks(middles, [f"{name}\n{len(blocks[name])} tasks" for name in blocks])
+    ax.set_yticks(
+        middles,
+        [f"{name}\n{len(of)} task{'s' if len(of) > 1 else ''}" for name, of in blocks.items()],
+    )
     for (_, image), y in zip(portraits.items(), middles, strict=True):
         box = OffsetImage(image, zoom=30 / image.shape[0])
         ax.add_artist(

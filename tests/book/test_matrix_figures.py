@@ -23,7 +23,7 @@ def test_each_task_has_its_images_its_strokes_and_its_marks():
     values = np.array([[10.0, 20, np.nan], [30, 40, 50]])
     marks = [Mark("generic", "v", np.array([25.0, 35])),
              Mark("best", "o", np.array([10.0, 30]), ["a", "b"])]  # fmt: skip
-    figure = tasks_and_strokes(tasks, values, marks, xlabel="error (%)")
+    figure = tasks_and_strokes(tasks, values, marks, xlabel="error (%)", title="t")
     rows = np.array(figure.axes).reshape(2, 2)
     for (left, right), task, row, r in zip(rows, tasks, values, range(2), strict=True):
         (image,) = left.images
