@@ -134,8 +134,9 @@ def matrix_figure(
         middles,
         [f"{name}\n{len(of)} task{'s' if len(of) > 1 else ''}" for name, of in blocks.items()],
     )
-    for (_, image), y in zip(portraits.items(), middles, strict=True):
-        box = OffsetImage(image, zoom=30 / image.shape[0])
+    for (name, image), y in zip(portraits.items(), middles, strict=True):
+        points = min(30, 430 * len(blocks[name]) / len(rows))  # no higher than its block
+        box = OffsetImage(image, zoom=points / image.shape[0])
         ax.add_artist(
             AnnotationBbox(
                 box, (0, y), xybox=(-92, 0), xycoords=("axes fraction", "data"), pad=0,
