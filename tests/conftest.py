@@ -33,6 +33,15 @@ def dtype(request):
     return getattr(torch, request.config.getoption("--dtype"))
 
 
+@pytest.fixture(autouse=True)
+def plain_style():
+    """Matplotlib's own style, whichever a test before this one has set."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(mpl.rcParamsDefault | {"backend": "agg"}):
+        yield
+
+
 def pytest_collection_modifyitems(items):
     """GPU tests and those on photographs are skipped, saying so, where there is none."""
     conditions = {"gpu": (_has_gpu, "no CUDA device"), "real": (_has_photographs, "no photographs")}

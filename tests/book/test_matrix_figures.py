@@ -27,8 +27,7 @@ def test_each_task_has_its_images_its_strokes_and_its_marks():
     rows = np.array(figure.axes).reshape(2, 2)
     for (left, right), task, row, r in zip(rows, tasks, values, range(2), strict=True):
         (image,) = left.images
-        # at the left in the style of the book, which another test may have set
-        assert task.name in (left.get_title(), left.get_title(loc="left"))
+        assert left.get_title() == task.name
         assert image.get_array().shape == (12, SHOWN * 12 + (SHOWN - 1) * 2, 3)
         strokes, generic, best = right.lines
         np.testing.assert_array_equal(strokes.get_xdata(), row)

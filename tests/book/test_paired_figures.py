@@ -56,7 +56,7 @@ def test_norm_figure_has_two_data_sets_and_everything_with_its_correlation():
     errors = norms[[1, 0, 3, 2, 4, 5, 7, 6, 9, 8, 10, 11]] / 20
     frame = pd.DataFrame({"source": ["s"] * 6 + ["t"] * 6, "norm": norms, "error": errors})
     figure = norm_figure(frame, "synthetic", ["s", "t"])
-    titles = [ax.get_title() or ax.get_title(loc="left") for ax in figure.axes]
+    titles = [ax.get_title() for ax in figure.axes]
     assert [title.split("\n")[0] for title in titles] == ["s", "t", "everything"]
     for title, part in zip(titles, (slice(6), slice(6, 12), slice(12)), strict=True):
         assert f"ρ = {spearmanr(norms[part], errors[part])[0]:.2f} (" in title
