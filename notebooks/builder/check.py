@@ -1,14 +1,18 @@
-"""Checks on built HTML: no remote resources, alt texts, no unrendered directives."""
+"""Checks on built HTML: no remote resources, alt texts, no unrendered directives, light pages."""
 
 from __future__ import annotations
 
+import gzip
 import re
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
 REMOTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src"}
 RAW = re.compile(r"(?:```|:::)\{[\w:-]+\}")  # backticks in its first line keep it from being read
+INLINE_IMAGE = re.compile(r"data:image/[\w+.-]+;base64,[A-Za-z0-9+/=]+")
+HEAVIEST = 1_500_000  # bytes of a page as sent, compressed, without its images
 SENTENCE = re.compile(r"\W*[A-Z0-9].{20,}[.!?]\W*", re.DOTALL)
 
 
@@ -36,8 +40,8 @@ def faults(html: Path) -> list[str]:
 
     Returns:
         One line for each remote or missing file that a page loads, for each figure whose
-        alternative text is not at least one whole sentence, and for each page that shows the source
-        of a directive.
+        alternative text is not at least one whole sentence, for each page that shows the source of
+        a directive, and for each page that is heavier than `HEAVIEST`.
     """
     problems = []
     for path in sorted(html.rglob("*.html")):
@@ -49,6 +53,12 @@ def faults(html: Path) -> list[str]:
         page.feed(text)
         if RAW.search(text):
             problems.append(f"{where} shows the source of a directive: {RAW.search(text)[0]}")
+        loaded = {path.parent / a.split("?")[0] for a in page.loads if not a.startswith("data:")}
+        code = [file for file in loaded if file.suffix in (".js", ".css", ".woff2")]
+        weight = len(gzip.compress(INLINE_IMAGE.sub("", text).encode()))
+        weight += sum(_compressed(file.resolve()) for file in code if file.exists())
+        if weight > HEAVIEST:
+            problems.append(f"{where} loads {weight / 1e6:.2f} MB besides its images")
         for address in page.loads:
             if REMOTE.match(address):
                 problems.append(f"{where} loads {address}")
@@ -62,3 +72,8 @@ def faults(html: Path) -> list[str]:
                     f"{where}: {Path(source).name} has no sentence as alt text: {alt!r}"
                 )
     return problems
+
+
+@cache
+def _compressed(file: Path) -> int:
+    return len(gzip.compress(file.read_bytes()))

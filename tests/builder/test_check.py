@@ -1,5 +1,7 @@
 """The checks on built HTML: one fault each, and what is no fault."""
 
+import random
+
 import pytest
 from builder.check import faults
 
@@ -26,3 +28,15 @@ def test_pages_that_need_a_network_or_eyes_are_found(tmp_path, body, fault):
     (tmp_path / "index.html").write_text(f"<html><body>{body}</body></html>")
     found = faults(tmp_path)
     assert (found == []) if fault is None else (len(found) == 1 and fault in found[0]), found
+
+
+def test_pages_that_load_too_much_besides_images_are_found(tmp_path):
+    noise = random.Random(0).randbytes(1_600_000)  # does not compress
+    (tmp_path / "map.png").write_bytes(noise)
+    (tmp_path / "code.js").write_bytes(noise[:1_400_000])
+    body = '<img src="map.png"><script src="code.js?v=1"></script>'
+    (tmp_path / "index.html").write_text(body)
+    assert faults(tmp_path) == []
+    (tmp_path / "more.css").write_bytes(noise[:200_000])
+    (tmp_path / "index.html").write_text(f'{body}<link rel="stylesheet" href="more.css">')
+    assert faults(tmp_path) == ["index.html loads 1.60 MB besides its images"]
