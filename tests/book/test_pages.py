@@ -46,7 +46,7 @@ def test_chapters_come_in_the_order_of_their_numbers():
 def test_numbered_chapters_are_the_notebooks_so_that_numbers_are_those_of_the_files():
     parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
     numbered = [c["file"] for part in parts if part.get("numbered") for c in part["chapters"]]
-    assert numbered == [f"notebooks/{path.stem}" for path in CHAPTERS]
+    assert numbered == [f"notebooks/{path.stem}" for path in CHAPTERS if path.stem[:2] != "00"]
 
 
 def test_every_work_that_is_cited_is_in_the_bibliography_and_whole():
