@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from t2v._run.cache import content_key, folder
@@ -18,6 +20,9 @@ from t2v._run.parallel import in_parallel
 from t2v.errors import InputError
 from t2v.experts.expert import Expert
 from t2v.task import ImageSource, Task
+
+Cell = tuple[int, Path]
+"""A task, by its position, and the file of its features by one expert."""
 
 
 def identity(expert: Expert) -> str:
@@ -29,7 +34,7 @@ class Features:
     """Features of T tasks' images by M experts, in the cache.
 
     Args:
-        tasks: T tasks; those with the same tensor of images share its features.
+        tasks: T tasks; an image that several of them have goes through an expert once.
         experts: M experts.
     """
 
@@ -37,7 +42,10 @@ class Features:
         self.tasks, self.experts = tasks, experts
         self.folder = folder("features")
         sets = {id(task.images): task.images for task in tasks}
-        self.contents = {key: _contents(images) for key, images in sets.items()}
+        self.digests = {key: _digests(images) for key, images in sets.items()}
+        self.contents = {
+            key: hashlib.sha256(b"".join(each)).hexdigest() for key, each in self.digests.items()
+        }
 
     def path(self, t: int, m: int) -> Path:
         """File of the features of task t's images by expert m."""
@@ -55,34 +63,70 @@ class Features:
         Raises:
             InputError: naming expert and task, if features are not finite.
         """
-        missing = {self.path(t, m): (t, m) for t, m in cells}
-        missing = {path: cell for path, cell in missing.items() if not path.exists()}
-        items = (
-            (self.experts[m].extractor, self.tasks[t].images, path)
-            for path, (t, m) in missing.items()
-        )
-        options: dict[str, Any] = {"total": len(missing), "what": "features", "progress": progress}
-        for path, features in in_parallel(_features_of, items, jobs, ordered=False, **options):
-            if not np.isfinite(features).all():
-                t, m = missing[path]
-                raise InputError(
-                    f"expert {self.experts[m].name!r}: features of task {self.tasks[t].name!r} are "
-                    "not finite: look at the expert's weights and the images"
-                )
-            with replacing(path) as draft:
-                np.save(draft, features)
+        missing: dict[int, dict[Path, int]] = {}  # by expert, a task for each file
+        for t, m in cells:
+            if not (path := self.path(t, m)).exists():
+                missing.setdefault(m, {})[path] = t
+        work = [
+            (m, [(files[path], path) for path in group])
+            for m, files in missing.items()
+            for group in _sharing({path: self._digests_of(t) for path, t in files.items()})
+        ]
+        items = ((m, self.experts[m].extractor, *self._union(parts)) for m, parts in work)
+        options: dict[str, Any] = {"total": len(work), "what": "features", "progress": progress}
+        for m, computed in in_parallel(_features_of, items, jobs, ordered=False, **options):
+            for (t, path), features in computed:
+                if not np.isfinite(features).all():
+                    raise InputError(
+                        f"expert {self.experts[m].name!r}: features of task "
+                        f"{self.tasks[t].name!r} are not finite: look at the expert's weights and "
+                        "the images"
+                    )
+                with replacing(path) as draft:
+                    np.save(draft, features)
+
+    def _union(
+        self, parts: Sequence[Cell]
+    ) -> tuple[Tensor | ImageSource, list[tuple[Cell, list[int]]]]:
+        """Every image of some tasks once, and which of them each task has."""
+        if len(parts) == 1:
+            images = self.tasks[parts[0][0]].images
+            return images, [(parts[0], list(range(len(images))))]
+        once: dict[bytes, Tensor] = {}
+        for t, _ in parts:
+            images = self.tasks[t].images
+            once.update((digest, images[i]) for i, digest in enumerate(self._digests_of(t)))
+        row = {digest: i for i, digest in enumerate(once)}
+        rows = [(part, [row[d] for d in self._digests_of(part[0])]) for part in parts]
+        return torch.stack(list(once.values())), rows
+
+    def _digests_of(self, t: int) -> list[bytes]:
+        return self.digests[id(self.tasks[t].images)]
 
     def read(self, t: int, experts: Sequence[int]) -> list[NDArray[np.float32]]:
         """Features `[N, D]` of task t's images by several experts, memory-mapped."""
         return [np.load(self.path(t, m), mmap_mode="r") for m in experts]
 
 
-def _contents(images: Tensor | ImageSource) -> str:
-    digest = hashlib.sha256()
+def _digests(images: Tensor | ImageSource) -> list[bytes]:
+    """sha256 of each image, which says its shape as well."""
+    digests = []
     for i in range(len(images)):
-        digest.update(repr(tuple(images[i].shape)).encode())
+        digest = hashlib.sha256(repr(tuple(images[i].shape)).encode())
         digest.update(np.ascontiguousarray(images[i].numpy()).data)
-    return digest.hexdigest()
+        digests.append(digest.digest())
+    return digests
+
+
+def _sharing(sets: Mapping[Path, Sequence[bytes]]) -> list[list[Path]]:
+    """Sets of images in groups: those that have an image in common, directly or by others."""
+    first: dict[bytes, int] = {}
+    pairs = [(i, first.setdefault(d, i)) for i, each in enumerate(sets.values()) for d in each]
+    here, there = np.array(pairs, dtype=int).reshape(-1, 2).T
+    links = coo_array((np.ones(len(pairs)), (here, there)), shape=(len(sets), len(sets)))
+    count, label = connected_components(links, directed=False)
+    keys = list(sets)
+    return [[keys[i] for i in np.flatnonzero(label == k)] for k in range(count)]
 
 
 def device_of(expert: Expert) -> torch.device:
@@ -91,6 +135,10 @@ def device_of(expert: Expert) -> torch.device:
 
 
 def _features_of(
-    extractor: Any, images: ImageSource | Tensor, path: Path
-) -> tuple[Path, NDArray[np.float32]]:
-    return path, extractor.features(images).numpy()
+    m: int,
+    extractor: Any,
+    images: ImageSource | Tensor,
+    rows: list[tuple[Cell, list[int]]],
+) -> tuple[int, list[tuple[Cell, NDArray[np.float32]]]]:
+    features = extractor.features(images).numpy()
+    return m, [(cell, features[of_task]) for cell, of_task in rows]

@@ -67,9 +67,9 @@ def count(monkeypatch):
     seen = {"features": [], "cells": []}
     features, errors = features_module._features_of, matrix._task_errors
 
-    def counted_features(extractor, images, path):
+    def counted_features(m, extractor, images, rows):
         seen["features"].append((extractor.sha256, len(images)))
-        return features(extractor, images, path)
+        return features(m, extractor, images, rows)
 
     def counted_errors(t, found, *task):
         seen["cells"].append(len(found))
@@ -143,6 +143,25 @@ def test_tasks_on_the_same_images_share_features(count):
     equal = dataclasses.replace(task, name="copy", images=task.images.clone())
     error_matrix([task, other, equal], small_experts(2), jobs=1)
     assert len(count["features"]) == 2 and count["cells"] == [2, 2, 2]
+
+
+def test_an_image_of_several_tasks_goes_through_an_expert_once(count, tmp_path, monkeypatch):
+    whole, lone = small_task(), small_task(seed=5, name="lone")
+    parts = [
+        dataclasses.replace(
+            small_task(f"{a} to {b}", count=b - a),
+            images=whole.images[a:b],
+            labels=whole.labels[a:b],
+        )
+        for a, b in ((0, 30), (20, 50), (40, len(whole)))
+    ]
+    tasks, experts = [parts[0], lone, parts[2], parts[1]], small_experts(2)
+    found = error_matrix(tasks, experts, jobs=1)
+    sizes = sorted(number for _, number in count["features"])
+    assert sizes == sorted(2 * [len(whole)] + 2 * [len(lone)])
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path / "another"))
+    alone = [error_matrix([task], experts, jobs=1).errors[0] for task in tasks]
+    np.testing.assert_array_equal(found.errors, alone)
 
 
 def test_changed_tasks_experts_and_sources_are_computed_anew(count, monkeypatch):
