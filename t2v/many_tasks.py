@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import torch
@@ -44,7 +45,9 @@ def embed_tasks(
     Raises:
         InputError: for an unknown moment, or naming a task that cannot be embedded.
     """
-    key, tasks = (tuple(sorted(options.items())),), list(tasks)
+    usual = signature(task2vec if domain is None else domain_moments).parameters
+    said = {k: v for k, v in options.items() if k not in usual or v != usual[k].default}
+    key, tasks = (tuple(sorted(said.items())),), list(tasks)
     if domain is None:
         return _cached(_embed, key, tasks, probe, jobs, progress)
     if domain not in MOMENTS:
