@@ -1,4 +1,4 @@
-"""What pages load: no Thebe, no Font Awesome script, MathJax only beside a formula."""
+"""What pages load, and what a keyboard and a screen reader find on them."""
 
 import os
 import re
@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from page_html import accessible
+
 BOOK = Path(__file__).resolve().parents[2] / "book"
 CONF = f"""
-extensions = ["myst_parser", "sphinx.ext.mathjax", "sphinx_thebe", "lean_pages"]
+extensions = ["myst_parser", "sphinx.ext.mathjax", "sphinx_thebe", "page_html"]
 myst_enable_extensions = ["dollarmath"]
 html_theme = "sphinx_book_theme"
 templates_path = [{str(BOOK / "_templates")!r}]
@@ -36,3 +38,16 @@ def test_a_page_loads_only_what_it_needs(tmp_path):
         assert any("bootstrap.js" in s for s in scripts)  # the theme's own are still there
         assert not any("fontawesome" in s for s in scripts)
         assert "fontawesome" in page  # its fonts
+
+
+def test_tables_that_scroll_take_the_focus_and_folds_keep_their_labels():
+    box = '<div class="pst-scrollable-table-container">'
+    table = '<table class="table"><caption><span>Table 1</span> Errors &lt; 5%.</caption></table>'
+    body = f"{box}{table}</div>{box}<table></table></div>"
+    body += '<details><summary aria-label="Toggle hidden content"><p>Show the code</p></summary>'
+    found = accessible(body)
+    assert found.count('tabindex="0" role="region"') == 2
+    labels = re.findall(r'role="region" aria-label="([^"]+)"', found)
+    assert labels == ["Table 1 Errors &lt; 5%.", "A table"]
+    assert "<summary><p>Show the code</p></summary>" in found
+    assert found.count(table) == 1
