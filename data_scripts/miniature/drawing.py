@@ -15,6 +15,8 @@ SIDE = 48
 def creature(kind: str, group: str, number: int) -> Image.Image:
     """A drawing of a species: its group decides the form, the species itself the colours.
 
+    Colours of a group's species are near each other and vary, so that some are mistaken.
+
     Args:
         kind: name of the species.
         group: name of its order or family.
@@ -23,12 +25,13 @@ def creature(kind: str, group: str, number: int) -> Image.Image:
     rng = _rng(kind, group, number)
     of_kind, of_group = _rng(kind), _rng(group)
     canvas, draw = _canvas(rng, _colour(of_group.random(), 0.25, 0.85))
-    body = _colour(of_kind.random(), 0.85, 0.55 + 0.35 * of_kind.random())
+    hue = of_group.random() + of_kind.uniform(-0.15, 0.15) + rng.normal(0, 0.06)
+    body = _colour(hue % 1, 0.8, 0.7 + rng.uniform(-0.2, 0.2))
     spots = _colour(of_kind.random(), 0.8, 0.3 + 0.5 * of_kind.random())
-    width, height = of_group.uniform(0.2, 0.42, 2) * SIDE * rng.uniform(0.85, 1.15)
-    x, y = SIDE / 2 + rng.uniform(-5, 5, 2)
+    width, height = of_group.uniform(0.2, 0.42, 2) * SIDE * rng.uniform(0.7, 1.2)
+    x, y = SIDE / 2 + rng.uniform(-8, 8, 2)
     points = int(of_group.integers(3, 9))
-    angles = rng.uniform(0, 0.6) + np.arange(2 * points) * np.pi / points
+    angles = rng.uniform(0, 1.5) + np.arange(2 * points) * np.pi / points
     depth = np.where(np.arange(2 * points) % 2, of_group.uniform(0.4, 1), 1)
     outline = [
         (x + width * r * np.cos(a), y + height * r * np.sin(a))
@@ -90,7 +93,7 @@ def save(image: Image.Image, path: Path, mode: str = "RGB") -> None:
 def _canvas(
     rng: np.random.Generator, ground: tuple[int, int, int]
 ) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    noise = rng.normal(0, 8, (SIDE, SIDE, 3)) + rng.uniform(-20, 20)
+    noise = rng.normal(0, 20, (SIDE, SIDE, 3)) + rng.uniform(-30, 30)
     pixels = np.clip(np.array(ground) + noise, 0, 255).astype(np.uint8)
     canvas = Image.fromarray(pixels)
     return canvas, ImageDraw.Draw(canvas)

@@ -19,49 +19,58 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from t2v._run.cache import content_key, folder
+from t2v._run.files import replacing
 from t2v._run.progress import bar
-from t2v._run.tensors import write_tensors
 from t2v.errors import FileError
 from t2v.images import load_images
 from t2v.task import Task
 
-FORMAT = "t2v images 1"
-CHUNK = 2**24
+CHUNK = 2**23
 """Bytes of images in one file."""
 
 
 class Store:
     """N decoded images of one size, in files of the cache.
 
+    A chunk of images is a file of plain bytes, and one with the checksums of its images and the
+    reasons why some cannot be used, which is written last.
+
     Args:
-        files: names of the files, relative to the folder `images` of the cache.
-        per_file: number of images in each file but the last.
+        chunks: names of the chunks in the folder `images` of the cache.
+        per_chunk: number of images in each chunk but the last.
+        side: side of the images, pixels.
     """
 
-    def __init__(self, files: Sequence[str], per_file: int) -> None:
-        self.files, self.per_file = tuple(files), per_file
+    def __init__(self, chunks: Sequence[str], per_chunk: int, side: int) -> None:
+        self.chunks, self.per_chunk, self.side = tuple(chunks), per_chunk, side
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Store, (self.files, self.per_file)  # what has been read stays here
+        return Store, (self.chunks, self.per_chunk, self.side)  # what has been read stays here
 
     def __getitem__(self, position: int) -> Tensor:
-        number, row = divmod(position, self.per_file)
-        # opened anew each time: an open file counts with all of its pages that were ever read
-        with _open(self.files[number]) as file:
-            return file.get_slice("images")[row]
+        number, row = divmod(position, self.per_chunk)
+        path, size = self._folder / f"{self.chunks[number]}.pixels", 3 * self.side**2
+        try:
+            # read, not mapped: pages of a mapped file would count as memory of this process
+            image = np.fromfile(path, np.uint8, count=size, offset=row * size)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be read ({error.strerror}); run again") from None
+        if len(image) != size:
+            raise FileError(f"{path}: truncated; remove it and run again")
+        return torch.from_numpy(image.reshape(3, self.side, self.side))
+
+    @cached_property
+    def _folder(self) -> Path:
+        return folder("images")
 
     @cached_property
     def digests(self) -> NDArray[np.uint8]:
-        """Checksums of the images' pixels, `[N, 16]`; zeros for one that cannot be read."""
-        parts = []
-        for name in self.files:
-            with _open(name) as file:
-                parts.append(file.get_tensor("digests").numpy())
-        return np.concatenate(parts)
+        """Checksums of the images' pixels, `[N, 16]`; zeros for one that cannot be used."""
+        texts = "".join(_about(name)["digests"] for name in self.chunks)
+        return np.frombuffer(bytes.fromhex(texts), np.uint8).reshape(-1, 16)
 
 
 def fill_store(
@@ -81,41 +90,53 @@ def fill_store(
     Raises:
         FileError: if a file of the cache is damaged.
     """
-    per_file = max(1, CHUNK // (3 * side * side))
-    starts = range(0, len(paths), per_file)
+    per_chunk = max(1, CHUNK // (3 * side * side))
+    starts = range(0, len(paths), per_chunk)
     names: list[str] = []
     unusable: dict[int, str] = {}
     for start in bar(starts, "reading images", len(starts), progress):
-        part = paths[start : start + per_file]
-        key = content_key("t2v.images", side, tuple((path, _bytes(root / path)) for path in part))
-        names.append(f"{key}.safetensors")
-        if not (_folder() / names[-1]).exists():
-            _decode([root / path for path in part], side, _folder() / names[-1])
-        with _open(names[-1]) as file:
-            reasons = json.loads((file.metadata() or {})["unusable"])
+        part = paths[start : start + per_chunk]
+        sizes = tuple((path, _bytes(root / path)) for path in part)
+        names.append(content_key("t2v.images", side, sizes))
+        if not (_text(names[-1]).exists() and _pixels(names[-1]).exists()):
+            _decode([root / path for path in part], side, names[-1])
+        reasons = _about(names[-1])["unusable"]
         unusable |= {start + int(row): reason for row, reason in reasons.items()}
-    return Store(names, per_file), unusable
+    return Store(names, per_chunk, side), unusable
 
 
-def _decode(paths: list[Path], side: int, target: Path) -> None:
+def _decode(paths: list[Path], side: int, name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # all are reported together, by `load`
         decoded, skipped = load_images(paths, side, tolerance=1)
-    usable = torch.ones(len(paths), dtype=torch.bool)
-    usable[[skip.index for skip in skipped]] = False
-    images = torch.zeros(len(paths), 3, side, side, dtype=torch.uint8)
-    if len(decoded):
-        images[usable] = cast("Tensor", decoded)
-    digests = torch.zeros(len(paths), 16, dtype=torch.uint8)
-    for i in usable.nonzero().flatten().tolist():
-        digest = hashlib.blake2b(images[i].numpy().data, digest_size=16).digest()
-        digests[i] = torch.frombuffer(bytearray(digest), dtype=torch.uint8)
-    unusable = json.dumps({skip.index: skip.reason for skip in skipped})
-    write_tensors(target, {"images": images, "digests": digests}, FORMAT, {"unusable": unusable})
+    unusable = {skip.index: skip.reason for skip in skipped}
+    usable, nothing = iter(decoded), torch.zeros(3, side, side, dtype=torch.uint8)
+    digests = []
+    with replacing(_pixels(name)) as draft, draft.open("wb") as file:
+        for i in range(len(paths)):
+            pixels = (nothing if i in unusable else next(usable)).numpy().tobytes()
+            file.write(pixels)
+            digest = hashlib.blake2b(pixels, digest_size=16).hexdigest()
+            digests.append("0" * 32 if i in unusable else digest)
+    with replacing(_text(name)) as draft:
+        about = {"unusable": unusable, "digests": "".join(digests)}
+        draft.write_text(json.dumps(about), encoding="utf-8")
 
 
-def _folder() -> Path:
-    return folder("images")
+def _pixels(name: str) -> Path:
+    return folder("images") / f"{name}.pixels"
+
+
+def _text(name: str) -> Path:
+    return folder("images") / f"{name}.json"
+
+
+def _about(name: str) -> dict[str, Any]:
+    path = _text(name)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path}: damaged ({error}); remove it and run again") from None
 
 
 def _bytes(path: Path) -> int | None:
@@ -123,15 +144,6 @@ def _bytes(path: Path) -> int | None:
         return os.path.getsize(path)
     except OSError:
         return None  # it is decoded again once it is there
-
-
-def _open(name: str) -> Any:
-    path = _folder() / name
-    try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else error
-        raise FileError(f"{path}: damaged ({reason}); remove it and run again") from None
 
 
 class StoredImages:
