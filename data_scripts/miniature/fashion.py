@@ -138,10 +138,8 @@ def write_deepfashion(folder: Path, train: int, val: int, test: int) -> dict[str
     forms = {1: "upper", 2: "lower", 3: "full"}
     for i, _ in enumerate(parts):
         kind = int(rng.integers(len(CATEGORIES) - 1))
-        sleeve, pattern = (
-            str(rng.choice(["long", "short", "none"])),
-            str(rng.choice(["", "s", "d"])),
-        )
+        sleeve = str(rng.choice(["long", "short", "none"]))
+        pattern = str(rng.choice(["plain", "stripes", "dots"]))
         hue = rng.choice([0.05, 0.3, 0.55, 0.8])
         form = forms[CATEGORIES[kind][1]]
         traits = {

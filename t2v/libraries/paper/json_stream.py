@@ -12,6 +12,7 @@ from t2v.errors import FileError
 
 BLOCK = 2**20  # characters read at a time
 _SPACE = re.compile(r"[\s,]*")
+_ENDS = tuple(" \t\r\n,]}:")
 
 
 def records(path: str | Path) -> Iterator[tuple[str, Any]]:
@@ -67,8 +68,8 @@ class _Reader:
         while True:
             try:
                 value, end = self.decoder.raw_decode(self.text, self.at)
-                # a number at the end of the window may go on beyond it
-                if end < len(self.text) or not self.more():
+                # a number at the end of the window may go on beyond it: 1 or 1.5 of 1.5e-3
+                if self.text[end : end + 1] in _ENDS or not self.more():
                     self.at = end
                     return value
             except json.JSONDecodeError:
