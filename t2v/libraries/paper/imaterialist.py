@@ -33,7 +33,7 @@ CATEGORIES = {
     "Skinny Jeans, Sweatpants, Trousers, Yoga Pants",
     "shoes": "Boots, Business Shoes, Casual Shoes, Cleats, Flats, Heels, Hiking Boots,"
     "Loafers & Slip-on Shoes, Rain Boots, Running Shoes, Sandals, Slippers, Sneakers, Stilettos,"
-    "Wedges & Platforms, Winter Boots",
+    "Wedges & Platforms, Winter Boots, Shoe Accessories, Shoe Inserts, Shoelaces",
 }
 """Values of `category` that are pants or shoes: ours, because the paper's list is not published."""
 

@@ -160,9 +160,13 @@ class StoredImages:
     def __len__(self) -> int:
         return len(self.positions)
 
-    def __getitem__(self, index: int) -> Tensor:
-        """Image uint8 `[3, side, side]`."""
-        return self.store[int(self.positions[index])]
+    def __getitem__(self, index: Any) -> Tensor:
+        """Image uint8 `[3, side, side]`; of a slice or m positions, `[m, 3, side, side]`."""
+        positions = self.positions[index if isinstance(index, slice) else np.asarray(index)]
+        if positions.ndim == 0:
+            return self.store[int(positions)]
+        images = [self.store[int(position)] for position in positions]
+        return torch.stack(images) if images else torch.empty(0, 3, 1, 1, dtype=torch.uint8)
 
     def at(self, index: Tensor) -> StoredImages:
         """The images at some positions, int64 `[m]`."""

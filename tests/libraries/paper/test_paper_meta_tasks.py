@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from t2v import load_library, load_probe
+from t2v.book import chapter
+from t2v.book.chapter import Chapter
 from t2v.book.meta_tasks import build_meta_tasks
 from t2v.experts.error_matrix import error_matrix
 from t2v.experts.expert import generic_expert
@@ -91,6 +93,16 @@ def test_broad_tasks_have_one_value_an_image(data, tmp_path, monkeypatch):
         len(tasks[f"inaturalist/{order}"])
         for order in ("Passeriformes", "Charadriiformes", "Pelecaniformes", "Accipitriformes")
     )
+
+
+def test_chapters_take_the_papers_protocol_unless_the_data_are_miniatures(data, monkeypatch):
+    small = Chapter("paper", "paper", 0, "cpu", data)
+    assert small.probe.name == "imagenet" and small.schedule.steps == 4
+    assert Chapter("paper", "laptop", 0, "cpu", data).probe.image_size == 64
+    monkeypatch.setattr(chapter, "any_miniature", lambda data: False)
+    whole = Chapter("paper", "paper", 0, "cpu", data).schedule
+    # 60 epochs of 10,000 images (Supp. C.1), batches of 64
+    assert (whole.steps, whole.batch_size, whole.lr) == (60 * 10_000 // 64, 64, 0.001)
 
 
 @pytest.mark.slow

@@ -121,6 +121,17 @@ def test_tasks_on_the_store_are_like_tasks_in_memory(folder):
         assert torch.equal(stored.labels, usual.labels) and stored.test is None
 
 
+def test_some_images_at_once(folder):
+    images = task_on(folder).images
+    whole = torch.stack(list(images))  # also in a loop
+    assert whole.shape == (10, 3, 8, 8)
+    for index in (slice(2, 9, 3), torch.tensor([4, 1]), whole[:, 0, 0, 0].numpy() > 50):
+        assert torch.equal(images[index], whole[index])
+    assert images[:0].shape[0] == 0 and torch.equal(images[-1], whole[9])
+    with pytest.raises(IndexError):
+        images[10]
+
+
 def test_fingerprints_follow_the_contents(folder):
     task = task_on(folder)
     again = pickle.loads(pickle.dumps(task))
