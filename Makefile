@@ -85,7 +85,8 @@ help:
 	  awk -F'|' '{printf "%-10s %s\n", $$1, $$2}'
 	@echo; echo "options (value now)"
 	@echo "  SCALE=$(SCALE)        smoke: seconds a chapter; laptop: minutes; paper: hours, on a GPU"
-	@echo "  LIBRARY=$(LIBRARY)      open: the photographs that come with the package; worlds: drawn; real: photographs below data/"
+	@echo "  LIBRARY=$(LIBRARY)      open: the photographs that come with the package; worlds: drawn; real: photographs below data/;"
+	@echo "                    paper: the paper's own data sets below DATA, or data/"
 	@echo "  DATA=$(DATA)             a folder with archives/ and weights/ to take photographs and weights from"
 	@echo "  DEVICE=$(DEVICE)       auto, cpu or cuda"
 	@echo "  SEED=$(SEED) THREADS=$(THREADS) PORT=$(PORT) PYTHON=$(PYTHON)"

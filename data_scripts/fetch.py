@@ -6,7 +6,8 @@ Each set becomes a folder:
     DIR/NAME/index.csv               path, label, bytes, and attributes where there are some
     DIR/NAME/source.json             source, licence, credit, archives with sha256, counts
 
-It appears whole or not at all; a set that is complete already is left alone.
+It appears whole or not at all; a set that is complete already is left alone. The paper's own data
+sets keep their publishers' layout, see `data_scripts.photographs.official`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from rich.progress import Progress
 from data_scripts.photographs import unpack
 from data_scripts.photographs.download import bring
 from data_scripts.photographs.draft import Draft, is_whole
+from data_scripts.photographs.official import OFFICIAL, fetch_official
 from data_scripts.photographs.sources import SOURCES, Archive, Source
 from t2v._run.files import sha256_of
 from t2v.errors import FileError, InputError
@@ -63,7 +65,8 @@ def fetch(
             part of a download that can be resumed.
     """
     if name not in SOURCES:
-        raise InputError(f"no data set {name!r}: choose among {', '.join(SOURCES)}, all")
+        names = ", ".join((*SOURCES, *OFFICIAL))
+        raise InputError(f"no data set {name!r}: choose among {names}, all")
     source, folder = SOURCES[name], Path(to) / name
     origin = "mirror" if mirror else "publisher"
     if is_whole(folder, origin):
@@ -221,7 +224,10 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def main(
-    names: Annotated[list[str], typer.Argument(help=f"{', '.join(SOURCES)}, or all")],
+    names: Annotated[
+        list[str],
+        typer.Argument(help=f"{', '.join(SOURCES)}, or all; {', '.join(OFFICIAL)}: the paper's"),
+    ],
     to: Annotated[Path, typer.Option(help="folder of all sets")] = Path("data"),
     mirror: Annotated[
         str | None, typer.Option(help="folder or address with the .tar archives and manifests")
@@ -233,6 +239,9 @@ def main(
     wanted = list(SOURCES) if "all" in names else names
     try:
         for name in wanted:
+            if name in OFFICIAL:
+                _fetch_official(name, to, console)
+                continue
             with Progress(console=console, transient=True, disable=quiet) as progress:
                 folder, done = fetch(name, to, mirror, progress)
             about = json.loads((folder / "source.json").read_text(encoding="utf-8"))
@@ -246,6 +255,19 @@ def main(
     except (InputError, FileError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
+
+
+def _fetch_official(name: str, to: Path, console: Console) -> None:
+    official = OFFICIAL[name]
+    print(f"{official.title}\n  licence: {official.licence}\n  page: {official.page}", flush=True)
+    unchecked = [file.url for file in official.files if file.hash is None]
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        folder, differing = fetch_official(name, to, progress)
+    for url in unchecked:
+        print(f"  no checksum is published for {url}")
+    print(f"{folder}: {'some counts differ' if differing else 'all counts as expected'}")
+    for line in differing:
+        print(f"  {line}")
 
 
 def _unchecked(name: str, archive: dict[str, str]) -> bool:

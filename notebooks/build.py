@@ -21,7 +21,9 @@ from builder.results import keep, kept_at
 from builder.scorecard import write_scorecard
 from builder.site import build_html, lay, serve
 
+from t2v.errors import FileError
 from t2v.libraries import PHOTOGRAPHS
+from t2v.libraries.paper.load import on_disk
 
 OTHER_NAMES = {"auto": "open", "worlds": "synthetic"}
 
@@ -29,12 +31,13 @@ OTHER_NAMES = {"auto": "open", "worlds": "synthetic"}
 def main(arguments: list[str] | None = None) -> int:
     """Reads the command line, builds, returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    libraries = "open (the default, auto), worlds, real, or one library"
+    libraries = "open (the default, auto), worlds, real, paper, or one library"
     parser.add_argument("--library", default="auto", help=libraries)
     parser.add_argument("--scale", default="laptop", choices=["smoke", "laptop", "paper"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--mirror", type=Path, help="folder with archives/ and weights/")
+    mirror = "folder with archives/ and weights/; for paper, of the paper's data sets"
+    parser.add_argument("--mirror", type=Path, help=mirror)
     parser.add_argument("--keep", action="store_true", help="keep tables; build no pages")
     parser.add_argument("--chapters", nargs="+", default=[], help="only these, with --keep")
     parser.add_argument("--serve", type=int, metavar="PORT", help="show the built book")
@@ -42,11 +45,14 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     root = given.root.resolve()
     wanted = OTHER_NAMES.get(given.library, given.library)
-    run = Run(wanted, given.scale, given.seed, given.device, root)
+    place = given.mirror if wanted == "paper" else None
+    run = Run(wanted, given.scale, given.seed, given.device, root, place)
     try:
         if given.serve is not None:
             return serve(run, given.serve)
-        prepare_environment(root, given.mirror)
+        prepare_environment(root, None if wanted == "paper" else given.mirror)
+        if wanted == "paper":
+            on_disk(run.data)
         lacking = [name for name in PHOTOGRAPHS if name not in photographs(root)]
         if run.library == "real" and lacking:
             raise BuildError(
@@ -68,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
         write_photographs(run)
         build_html(run)
         print(f"the book: {run.out / 'html' / 'index.html'}   (make serve shows it)")
-    except BuildError as error:
+    except (BuildError, FileError) as error:
         print(f"build: {error}", file=sys.stderr)
         return 1
     return 0

@@ -35,6 +35,7 @@ class Run:
     seed: int = 0
     device: str = "auto"
     root: Path = ROOT
+    place: Path | None = None  # of the paper's data sets, if not data/
 
     @property
     def name(self) -> str:
@@ -49,13 +50,15 @@ class Run:
     @property
     def data(self) -> Path | None:
         """Folder of the photographs; None for a library that is rendered."""
+        if self.library == "paper":
+            return (self.place or self.root / "data").resolve()
         return self.root / "data" if self.library == "real" else None
 
     @property
     def weights(self) -> Path | None:
         """Folder of the weights of probes that are not in the package."""
         folder = os.environ.get("T2V_WEIGHTS")
-        return Path(folder) if folder and self.library == "real" else None
+        return Path(folder) if folder and self.library in ("real", "paper") else None
 
     @property
     def parameters(self) -> dict[str, object]:

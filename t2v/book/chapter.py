@@ -28,8 +28,10 @@ from t2v.experts.error_matrix import error_matrix
 from t2v.experts.expert import Expert, generic_expert, hog_expert
 from t2v.experts.fine_tuning import train_experts
 from t2v.experts.training import Schedule
-from t2v.libraries import DRAWN, NAMES, SCALES, WORLDS, Library
+from t2v.libraries import DRAWN, NAMES, PAPER, SCALES, WORLDS, Library
 from t2v.libraries.expert_tasks import SCHEDULES, expert_tasks
+from t2v.libraries.paper.load import any_miniature
+from t2v.libraries.paper.meta_tasks import members
 from t2v.many_tasks import embed_tasks
 from t2v.meta_task import MetaTask
 from t2v.probe import Probe
@@ -40,6 +42,9 @@ BOOK = Path("..") / "book"
 
 TRAINING_IMAGES = 400
 """Images of an expert's training task that are embedded."""
+
+EPOCH = 10_000
+"""Images that the paper draws of a task for an epoch (Supp. C), here also for an embedding."""
 
 
 class Chapter:
@@ -88,6 +93,8 @@ class Chapter:
         # experts are trained on all libraries of a kind together
         drawn = not self.photographs
         self._whole = "open" if library == "open" else "synthetic" if drawn else "real"
+        if library in (*PAPER, "paper"):
+            self._whole = "paper"
         self.resampling = {"resamples": 999 if scale == "smoke" else 9999, "seed": seed}
         plots.use_style()
 
@@ -128,9 +135,16 @@ class Chapter:
 
     @cached_property
     def probe(self) -> Probe:
-        """The packaged network for the library's images; ResNet-18 for photographs to fetch."""
+        """The packaged network for the library's images; ResNet-18 for photographs to fetch.
+
+        For the paper's own data sets it is the paper's ResNet-34 at scale `paper`, and the packaged
+        network at others and for miniatures.
+        """
         if self.name == "open":
             return t2v.load_probe("imagenet", image_size=64, device=self.device)
+        if self._whole == "paper":
+            name, side = ("resnet34", 224) if self._as_printed else ("imagenet", 64)
+            return t2v.load_probe(name, image_size=side, device=self.device)
         if self.photographs:
             return t2v.load_probe("resnet18", image_size=64, device=self.device)
         return t2v.load_probe("synthetic", device=self.device)
@@ -143,7 +157,13 @@ class Chapter:
     @property
     def schedule(self) -> Schedule:
         """How the experts are trained."""
-        return Schedule(**SCHEDULES[self._whole][self.scale])
+        tiny = self._whole == "paper" and self.scale == "paper" and not self._as_printed
+        return Schedule(**SCHEDULES[self._whole]["smoke" if tiny else self.scale])
+
+    @cached_property
+    def _as_printed(self) -> bool:
+        """Whether the paper's data sets are used as the paper does; not so with miniatures."""
+        return self.scale == "paper" and not any_miniature(self.data)
 
     @cached_property
     def experts(self) -> list[Expert]:
@@ -176,6 +196,9 @@ class Chapter:
         if domain is not None:
             of_tasks = embed_tasks(self.tasks, self.probe, domain=domain)
             return of_tasks, embed_tasks(self.training_tasks, self.probe, domain=domain)
+        if self._whole == "paper":  # as many as an epoch of the paper's training
+            of_tasks = embed_tasks(self.tasks, self.probe, max_images=EPOCH)
+            return of_tasks, embed_tasks(self.training_tasks, self.probe, max_images=EPOCH)
         of_tasks = embed_tasks(self.tasks, self.probe)
         return of_tasks, embed_tasks(self.training_tasks, self.probe, max_images=TRAINING_IMAGES)
 
@@ -213,6 +236,7 @@ class Chapter:
             overlap=overlap,
             barred=barred,
             broad=0.0 if self._whole == "open" else 0.5,
+            printed=members(self.scale, self.seed, self.data) if self._whole == "paper" else None,
             black_boxes=black_boxes,
         )
 

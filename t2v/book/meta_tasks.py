@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from t2v.meta_task import MetaTask
 
 if TYPE_CHECKING:
     from t2v.experts.error_matrix import ErrorMatrix
+    from t2v.libraries.paper.meta_tasks import Members
     from t2v.task import Task
 
 LIFE = ("life", "Animalia", "Plantae")
@@ -31,6 +32,7 @@ def build_meta_tasks(
     overlap: bool = True,
     barred: NDArray[np.bool_] | None = None,
     broad: float = 0.5,
+    printed: Mapping[str, Members] | None = None,
     black_boxes: Sequence[str] = (),
 ) -> dict[str, MetaTask]:
     """The `living` and `mixed` meta-tasks of a library, analogous to iNat+CUB and Mixed.
@@ -50,6 +52,8 @@ def build_meta_tasks(
         barred: bool `[T, M]` in the matrix's order, further cells that are not eligible, see
             `same_data_set`.
         broad: share of the largest training task's images that an expert of `mixed` needs.
+        printed: names of the tasks and experts of each meta-task, instead of these rules; those
+            that are not among the tasks are passed over.
         black_boxes: names of experts of unknown training task that are in both pools.
 
     Returns:
@@ -68,6 +72,12 @@ def build_meta_tasks(
         "living": [t for t, task in enumerate(tasks) if task.lineage[0] in LIFE],
         "mixed": list(range(len(tasks))),
     }
+    if printed is not None:
+        pools = {name: list(of.experts) for name, of in printed.items()}
+        rows = {
+            name: [t for t, task in enumerate(tasks) if task.name in of.tasks]
+            for name, of in printed.items()
+        }
     experts = dict(zip(names, embeddings[1], strict=True))
     closed = matrix.own if overlap else matrix.overlap
     metas = {}

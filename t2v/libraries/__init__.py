@@ -21,16 +21,22 @@ DRAWN = ("phylogeny", "aviary", "wardrobe")
 PHOTOGRAPHS = ("cub", "tiny_imagenet", "living_things", "fashion", "clothing")
 """Names of the sets of photographs, each a module of `t2v.libraries.photographs`."""
 
+PAPER = ("inaturalist", "cub200", "imaterialist", "deepfashion")
+"""Names of the paper's own data sets, each a module of `t2v.libraries.paper`."""
+
 WORLDS = ("worlds", "synthetic")
 """The two names of all drawn libraries together."""
 
-NAMES = (*DRAWN, *PHOTOGRAPHS, "open", *WORLDS, "real")
+NAMES = (*DRAWN, *PHOTOGRAPHS, *PAPER, "open", *WORLDS, "real", "paper")
 
-OF_ATTRIBUTES = ("wardrobe", "fashion", "garments", "packages", "waste", "hands", "letters")
+OF_ATTRIBUTES = (
+    *("wardrobe", "fashion", "imaterialist", "deepfashion"),
+    *("garments", "packages", "waste", "hands", "letters"),
+)
 """Roots of lineages under which classes may be values of attributes (a colour, a material).
 
-The first two are libraries, the others roots of the library ``open``. The name of a class under one
-of them means something else elsewhere: the *apple* of a juice is no apple.
+The first four are libraries, the others roots of the library ``open``. The name of a class under
+one of them means something else elsewhere: the *apple* of a juice is no apple.
 """
 
 
@@ -96,8 +102,8 @@ def load_library(
 
     Args:
         name: one of `NAMES`. ``worlds``, or ``synthetic``, is phylogeny, aviary and wardrobe
-            together, ``real`` all sets of photographs that are on disk; ``open`` needs no files
-            beside the package.
+            together, ``real`` all sets of photographs that are on disk, ``paper`` those of the
+            paper's own data sets that are; ``open`` needs no files beside the package.
         scale: ``smoke`` (seconds), ``laptop`` (minutes on two cores) or ``paper``.
         seed: seed of the world, or of the choice of photographs.
         data: folder of the photographs, default `T2V_DATA`, else `data`; used by neither
@@ -120,6 +126,8 @@ def load_library(
         return join("synthetic", [load_library(part, scale, seed, data) for part in DRAWN])
     if name in DRAWN:
         return importlib.import_module(f"t2v.libraries.worlds.{name}").load(scale, seed)
+    if name in PAPER or name == "paper":
+        return importlib.import_module("t2v.libraries.paper.load").load(name, scale, seed, data)
     if name == "open":
         return importlib.import_module("t2v.libraries.open_zoo.load").load(scale, seed)
     return importlib.import_module("t2v.libraries.photographs.load").load(name, scale, seed, data)

@@ -9,9 +9,10 @@ categories and on attribute groups. For drawn libraries the training tasks are
 * the largest orders and the largest tasks of the aviary, each by itself.
 
 For photographs they are each group of a library as one task, halves of the largest groups, and all
-of a set together; those of the open zoo stand in a table of their own. No image of a training task
-is held out in any task: drawn images are drawn for it (or are a task's training images),
-photographs are held out by the path alone, and of the open zoo experts and tasks never share one.
+of a set together; those of the open zoo stand in a table of their own, and those of the paper's own
+data sets are the paper's. No image of a training task is held out in any task: drawn images are
+drawn for it (or are a task's training images), photographs are held out by the path alone or by
+their publisher, and of the open zoo experts and tasks never share one.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import torch
 from t2v.errors import InputError
 from t2v.libraries import load_library
 from t2v.libraries.open_zoo.load import training_tasks
+from t2v.libraries.paper.meta_tasks import training_tasks as paper_training_tasks
 from t2v.libraries.photographs.load import broad_tasks
 from t2v.libraries.worlds.creatures.evolution import World, grow_world
 from t2v.libraries.worlds.creatures.images import clade_tasks
@@ -83,12 +85,17 @@ SCHEDULES: dict[str, dict[str, dict[str, Any]]] = {
         "laptop": {"steps": 150, "batch_size": 32, "lr": 0.01},
         "paper": {"steps": 9375, "batch_size": 64, "lr": 0.001},
     },
+    "paper": {
+        "smoke": {"steps": 4, "batch_size": 16, "lr": 0.0006},
+        "laptop": {"steps": 200, "batch_size": 32, "lr": 0.0006},
+        "paper": {"steps": 9375, "batch_size": 64, "lr": 0.001},
+    },
 }
 """Fine-tuning of the experts in the book's experiments, by library and scale.
 
 They are arguments of `t2v.experts.training.Schedule`. Learning rates of the drawn libraries were
 chosen on world 0, that of the open zoo by `data_scripts.claims.expert_rate`; that of ``real`` at
-`paper` is the paper's.
+`paper`, and that of ``paper``, is the paper's.
 """
 
 
@@ -98,7 +105,7 @@ def expert_tasks(
     """The training tasks of the experts of a library; no image of them is held out.
 
     Args:
-        library: "synthetic", "open" or "real".
+        library: "synthetic", "open", "real" or "paper".
         scale: scale as for `load_library`; at `laptop` a world gives 20 tasks.
         seed: seed of the world, or of the choice of photographs.
         data: folder of the photographs.
@@ -117,6 +124,8 @@ def expert_tasks(
         )
     if library == "open":
         return training_tasks(scale, seed)
+    if library == "paper":
+        return paper_training_tasks(scale, seed, data)
     if library == "real":
         return broad_tasks(scale, seed, data, MAX_PHOTOGRAPHS[scale])
     size = TRAINING_SIZES[scale]

@@ -14,6 +14,16 @@ def test_what_cannot_be_built_is_one_line_and_status_1(book, capsys):
     assert "make book first" in capsys.readouterr().err
 
 
+def test_the_papers_data_sets_may_lie_elsewhere(book, tmp_path, capsys):
+    arguments = ["--library", "paper", "--scale", "smoke", "--root", str(book.root)]
+    assert build.main([*arguments, "--mirror", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"build: {tmp_path}: none of the folders inaturalist, cub200")
+    run = build.Run("paper", "smoke", root=book.root, place=tmp_path)
+    assert run.data == tmp_path.resolve()
+    assert build.Run("paper", "smoke", root=book.root).data == (book.root / "data").resolve()
+
+
 def test_some_photographs_are_not_enough(book, capsys):
     (book.root / "data" / "cub").mkdir(parents=True)
     (book.root / "data" / "cub" / "index.csv").touch()

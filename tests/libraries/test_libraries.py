@@ -27,4 +27,5 @@ def test_provenance_counts_different_images(name):
 def test_every_set_of_photographs_has_a_publisher_and_plans():
     assert tuple(SOURCES) == PHOTOGRAPHS
     assert all(callable(data_set(name).narrow_tasks) for name in PHOTOGRAPHS)
-    assert {"wardrobe", "fashion"} == set(OF_ATTRIBUTES) & set(NAMES)
+    of_attributes = {"wardrobe", "fashion", "imaterialist", "deepfashion"}
+    assert of_attributes == set(OF_ATTRIBUTES) & set(NAMES)
