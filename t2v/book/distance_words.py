@@ -132,11 +132,17 @@ def default_form(dev: pd.DataFrame) -> str:
     numbers = (100 * means).round(1).astype(str)
     said = "; ".join(f"*{name}* {' and '.join(numbers[name])}%" for name in means)
     worlds = " and ".join(map(str, means.index))
+    still = (
+        ""
+        if form == trivial_forms.OWN
+        else f" The module's default is still *{trivial_forms.OWN}*, and all tables of this book "
+        'were made with it; `task2vec(..., trivial="probe")` gives the paper\'s form.'
+    )
     return (
         f"The rule for the default was stated before anything was run: at α = {distances.ALPHA}, "
         "another form must be better than *own* in every development world, with all meta-tasks "
         f"weighing the same. On worlds {worlds} the means are: {said}. So the rule "
-        f"{'keeps' if form == trivial_forms.OWN else 'takes'} *{form}*."
+        f"{'keeps' if form == trivial_forms.OWN else 'takes'} *{form}*.{still}"
     )
 
 
