@@ -179,18 +179,7 @@ def embed_halves(
     generator = torch.Generator().manual_seed(seed)
     pairs = []
     for split in range(splits):
-        first, second = _halves(train, generator)
+        first, second = train.halves(generator)
         first_seed = seed + 1 + 2 * split
         pairs.append((embed(first, first_seed), embed(second, first_seed + 1)))
     return pairs
-
-
-def _halves(train: Task, generator: torch.Generator) -> tuple[Task, Task]:
-    """Two halves of every class; of an odd number, chance says which half gets one more."""
-    first = torch.zeros(len(train), dtype=torch.bool)
-    for k in range(train.num_classes):
-        of_class = (train.labels == k).nonzero().flatten()
-        shuffled = of_class[torch.randperm(len(of_class), generator=generator)]
-        extra = len(of_class) % 2 * int(torch.randint(2, (1,), generator=generator))
-        first[shuffled[: len(of_class) // 2 + extra]] = True
-    return train.subset(first), train.subset(~first)
