@@ -187,12 +187,10 @@ class Task:
             index = index.nonzero().flatten()
         source = self.images
         images = source[index] if isinstance(source, Tensor) else _View(source, index)
-        parts = {
-            "name": name or self.name,
-            "labels": self.labels[index],
-            "groups": None if self.groups is None else self.groups[index],
-        }
-        return replace(self, images=images, **parts, test=None, folds=None)
+        name, labels = name or self.name, self.labels[index]
+        groups = None if self.groups is None else self.groups[index]
+        kept = replace(self, test=None, folds=None, groups=None)
+        return replace(kept, name=name, images=images, labels=labels, groups=groups)
 
     def split(self, share: float = 0.25, seed: int = 0) -> Task:
         """The task with a share of the images of each class held out, at least one, at random.

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
+
+from t2v._run.names import one_line
 
 
 def bar(items: Iterable[Any], what: str, total: int, progress: bool) -> Iterator[Any]:
@@ -20,5 +23,6 @@ def bar(items: Iterable[Any], what: str, total: int, progress: bool) -> Iterator
     """
     console = Console(stderr=True)
     seen = progress and (console.is_terminal or console.is_jupyter)
+    what = escape(one_line(what))
     shown = track(items, what, total=total, console=console, disable=not seen, transient=True)
     return iter(shown)

@@ -59,7 +59,7 @@ def check_labels(found: Found, images: Tensor | Sequence[Tensor]) -> None:
         pairs = []
         for group in mixed[:SHOWN]:
             other = next(i for i in group if found.labels[i] != found.labels[group[0]])
-            pairs.append(f"{found.paths[group[0]]} = {found.paths[other]}")
+            pairs.append(f"{found.short(group[0])} = {found.short(other)}")
         more = f"; and {len(mixed) - SHOWN} more" if len(mixed) > SHOWN else ""
         warnings.warn(
             f"{found.where}: {len(mixed)} images have several labels ({'; '.join(pairs)}{more})",

@@ -60,6 +60,11 @@ class Found:
             self.hints,
         )
 
+    def short(self, i: int) -> str:
+        """The path of an image below the folder, or the folder of the table."""
+        path, root = self.paths[i], self.where if self.where.is_dir() else self.where.parent
+        return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
     def without_empty_classes(self, *, refuse: bool) -> Found:
         """The classes that have images left.
 
