@@ -158,8 +158,9 @@ def _ending(name: str) -> str:
 
 
 def _sub_folders(folder: Path) -> set[str]:
-    entries = [e for e in _entries(folder) if not e.name.startswith(".") and e.is_dir()]
-    return {e.name for e in entries} - SYSTEM - THUMBNAILS
+    names = [entry.name for entry in _entries(folder) if (folder / entry.name).is_dir()]
+    left_out = SYSTEM | THUMBNAILS
+    return {name for name in names if name[0] != "." and name.lower() not in left_out}
 
 
 def _id(folder: Path) -> _Id:
