@@ -1,4 +1,4 @@
-"""The command line: `t2v embed`, `t2v distances`, `t2v zoo ...` and `t2v recommend`."""
+"""The command line: `t2v embed`, `t2v distances`, `t2v zoo ...`, `recommend`, `audit`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from t2v._run.names import one_line
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from t2v.cli import zoo as cli_zoo
+from t2v.cli.audit import audit
 from t2v.cli.options import (
     Device,
     Groups,
@@ -235,6 +236,7 @@ def _place(name: str, force: bool) -> Path:
 
 app.add_typer(cli_zoo.app, name="zoo")
 app.command()(cli_zoo.recommend)
+app.command()(audit)
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -147,14 +147,20 @@ def check_no_splits(where: Path, names: Collection[str], below: Mapping[str, set
     Raises:
         InputError: if all names are those of splits, or two of them are and hold the same classes.
     """
-    splits = [name for name in names if _SPLIT.fullmatch(name)]
-    same = [s for s in splits if len(below.get(s, ())) > 1 and below[s] == below[splits[0]]]
-    if len(splits) > 1 and (len(splits) == len(names) or len(same) > 1):
+    splits = split_names(names, below)
+    if splits:
         first = next((s for s in splits if re.match("train", s, re.IGNORECASE)), splits[0])
         raise InputError(
             f"{where}: {', '.join(map(repr, splits))} are splits, not classes; take "
             + (f"{where / first}" if below else "the column of the classes as label")
         )
+
+
+def split_names(names: Collection[str], below: Mapping[str, set[str]]) -> list[str]:
+    """The folders that are splits, not classes; none if they can be classes; arguments as above."""
+    splits = [name for name in names if _SPLIT.fullmatch(name)]
+    same = [s for s in splits if len(below.get(s, ())) > 1 and below[s] == below[splits[0]]]
+    return splits if len(splits) > 1 and (len(splits) == len(names) or len(same) > 1) else []
 
 
 def hints_of_names(classes: Sequence[str], below: Mapping[str, set[str]]) -> list[str]:

@@ -10,7 +10,15 @@ from pathlib import Path
 from t2v._run.names import writable
 from t2v.errors import FileError, InputError
 from t2v.reading.decode import suffixes
-from t2v.reading.found import LINKS, LOOSE, Found, check_no_splits, counted, hints_of_names
+from t2v.reading.found import (
+    LINKS,
+    LOOSE,
+    Found,
+    check_no_splits,
+    counted,
+    hints_of_names,
+    split_names,
+)
 from t2v.reading.groups import groups_by_pattern
 
 SYSTEM = frozenset(
@@ -55,6 +63,7 @@ def scan_folder(
     check_no_splits(root, [d.name for d in folders], below)
     above = _ids_above(root)
     of_class: dict[Path, list[Path]] = {}
+    hints: list[str] = []
     for folder in folders:
         inside: Counter[str] = Counter()
         images = sorted(_images(folder, above | {_id(folder)}, inside))
@@ -68,7 +77,7 @@ def scan_folder(
         if images:
             of_class[folder] = images
         else:
-            passed["classes without images"] += 1
+            hints.append(f"class {writable(folder.name)!r} is left out: it has no images")
     if len(of_class) < 2:
         raise InputError(f"{root}: a task needs two classes with images; found {len(of_class)}")
     paths = [p for images in of_class.values() for p in images]
@@ -80,8 +89,20 @@ def scan_folder(
         classes=[writable(name) for name in names],
         passed=passed,
         groups=groups_by_pattern(paths, root, groups),
-        hints=hints_of_names(names, below),
+        hints=[*hints, *hints_of_names(names, below)],
     )
+
+
+def find_splits(path: str | Path) -> list[Path]:
+    """The sub-folders that hold a split each, such as `train` and `val`; none if they are classes.
+
+    Raises:
+        FileError: if the folder cannot be opened.
+    """
+    root = Path(path)
+    folders = _class_folders(root, Counter()) if root.is_dir() else []
+    names = split_names([d.name for d in folders], {d.name: _sub_folders(d) for d in folders})
+    return [root / name for name in names]
 
 
 def _class_folders(root: Path, passed: Counter[str]) -> list[Path]:
