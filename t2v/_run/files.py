@@ -43,7 +43,7 @@ def _named(path: Path) -> Iterator[None]:
     """Errors of the file system name `path`, not the hidden file beside it."""
     try:
         yield
-    except FileError:
+    except (FileError, FileNotFoundError):
         raise
     except (OSError, SafetensorError, UnicodeEncodeError) as error:
         reason = getattr(error, "strerror", None) or error
