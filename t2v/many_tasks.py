@@ -59,6 +59,19 @@ def embed_tasks(
     return [_of_task(of_set[_training_images(task)], task) for task in tasks]
 
 
+def _listed(tasks: Iterable[Task], probe: Probe) -> list[Task]:
+    """The tasks as a list; refuses one task, other objects, and the name of a probe."""
+    if isinstance(tasks, Task) or not isinstance(tasks, Iterable):
+        raise InputError(f"tasks: give a list of tasks; got {type(tasks).__name__}")
+    listed = list(tasks)
+    for task in listed:
+        if not isinstance(task, Task):
+            raise InputError(f"tasks: give a list of tasks; one is {type(task).__name__}")
+    if not isinstance(probe, Probe):
+        raise InputError(f"probe: give what `load_probe` returns; got {type(probe).__name__}")
+    return listed
+
+
 def _training_images(task: Task) -> tuple[int, bytes]:
     return id(task.images), b"" if task.test is None else task.test.numpy().tobytes()
 
@@ -92,7 +105,7 @@ def held_out_errors(
     Raises:
         InputError: if a task holds no images out.
     """
-    tasks = list(tasks)
+    tasks = _listed(tasks, probe)
     for task in tasks:
         _ = task.held_out_mask  # raises, with the task's name
 

@@ -287,7 +287,9 @@ def _end(message: str, code: int = 2) -> NoReturn:
     raise SystemExit(code) from None
 
 
-def _warn(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+def _warn(
+    message: Warning | str, category: type[Warning], filename: str, *_: Any, **__: Any
+) -> None:
     """A warning of t2v in one line; those of other packages are not the user's concern."""
-    if category is UserWarning:
+    if category is UserWarning and Path(filename).is_relative_to(Path(__file__).parents[1]):
         print(f"t2v: {one_line(str(message))}", file=sys.stderr)
