@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import sys
@@ -37,6 +38,7 @@ from t2v.cli.options import (
     read_task,
     say,
     shown,
+    task_name,
 )
 from t2v.errors import FileError, InputError
 
@@ -112,18 +114,18 @@ def embed(
     from t2v.embedding import ESTIMATORS, task2vec
     from t2v.many_tasks import embed_halves
     from t2v.probe import load_probe
-    from t2v.reading.table import is_table
-    from t2v.task import default_name
 
     if estimator not in ESTIMATORS:
         raise InputError(f"--estimator {estimator}: choose one of {', '.join(ESTIMATORS)}")
     if splits == 1:
         raise InputError("--splits 1: one alone has no spread; take two or more, or 0")
-    name = name or (images.stem if is_table(images) else default_name(images))
+    name = name or task_name(images)
+    if output is not None:
+        check_writable(output)
+    network = load_probe(probe, weights, image_size, device)
     if output is None:
         output = _place(name, force)
-    check_writable(output)
-    network = load_probe(probe, weights, image_size, device)
+        check_writable(output)
     task = read_task(
         images, network, name, max_images=max_images, seed=seed, groups=groups,
         skip_bad=skip_bad, progress=True,
@@ -253,6 +255,7 @@ def main(arguments: Any = None) -> None:
     With `T2V_TRACEBACK=1` in the environment, a bug shows where it is.
     """
     warnings.showwarning = _warn
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)  # it logs what the reading reports
     try:
         app(arguments)
     except (InputError, FileError) as error:

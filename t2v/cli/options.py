@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from t2v._run.names import one_line
+from t2v._run.names import one_line, writable
 
 if TYPE_CHECKING:  # torch takes seconds to load: commands import what they need
     from t2v.probe import Probe
@@ -79,6 +79,14 @@ def read_task(
 
     read = Task.from_csv if is_table(path) else Task.from_folder
     return read(path, size=probe.image_size, name=name, tell=tell or say_aside, **options)
+
+
+def task_name(path: Path) -> str:
+    """The name of the task of a folder or a CSV, if none is given."""
+    from t2v.reading.table import is_table
+    from t2v.task import default_name
+
+    return writable(path.stem) if is_table(path) else default_name(path)
 
 
 def shown(text: str) -> Text:

@@ -26,6 +26,7 @@ from t2v.cli.options import (
     say,
     say_aside,
     shown,
+    task_name,
 )
 from t2v.cli.plain_words import duration, origin
 from t2v.errors import InputError
@@ -245,6 +246,9 @@ def errors(
         raise InputError(f"{folder}: the zoo is empty; `t2v zoo add` adds experts to it")
     probe = zoo.load_probe(weights=weights, device=device)
     check_writable(folder / "errors.part")
+    names = [task_name(path) for path in images]
+    if len(set(names)) < len(names):
+        raise InputError(f"tasks {', '.join(names)}: each needs a name of its own")
     options: Any = {"groups": groups, "skip_bad": skip_bad, "progress": True}
     found = measure_errors(
         [read_task(path, probe, **options) for path in images],
