@@ -47,7 +47,7 @@ def embed_tasks(
     """
     usual = signature(task2vec if domain is None else domain_moments).parameters
     said = {k: v for k, v in options.items() if k not in usual or v != usual[k].default}
-    key, tasks = (tuple(sorted(said.items())),), list(tasks)
+    key, tasks = (tuple(sorted(said.items())),), _listed(tasks, probe)
     if domain is None:
         return _cached(_embed, key, tasks, probe, jobs, progress)
     if domain not in MOMENTS:
