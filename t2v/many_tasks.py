@@ -47,7 +47,7 @@ def embed_tasks(
     """
     usual = signature(task2vec if domain is None else domain_moments).parameters
     said = {k: v for k, v in options.items() if k not in usual or v != usual[k].default}
-    key, tasks = (tuple(sorted(said.items())),), list(tasks)
+    key, tasks = (tuple(sorted(said.items())),), _listed(tasks, probe)
     if domain is None:
         return _cached(_embed, key, tasks, probe, jobs, progress)
     if domain not in MOMENTS:
@@ -57,6 +57,19 @@ def embed_tasks(
     moments = _cached(_embed_domain, key, list(sets.values()), probe, jobs, progress)
     of_set = {images: by_name[domain] for images, by_name in zip(sets, moments, strict=True)}
     return [_of_task(of_set[_training_images(task)], task) for task in tasks]
+
+
+def _listed(tasks: Iterable[Task], probe: Probe) -> list[Task]:
+    """The tasks as a list; refuses one task, other objects, and the name of a probe."""
+    if isinstance(tasks, Task) or not isinstance(tasks, Iterable):
+        raise InputError(f"tasks: give a list of tasks; got {type(tasks).__name__}")
+    listed = list(tasks)
+    for task in listed:
+        if not isinstance(task, Task):
+            raise InputError(f"tasks: give a list of tasks; one is {type(task).__name__}")
+    if not isinstance(probe, Probe):
+        raise InputError(f"probe: give what `load_probe` returns; got {type(probe).__name__}")
+    return listed
 
 
 def _training_images(task: Task) -> tuple[int, bytes]:
@@ -92,7 +105,7 @@ def held_out_errors(
     Raises:
         InputError: if a task holds no images out.
     """
-    tasks = list(tasks)
+    tasks = _listed(tasks, probe)
     for task in tasks:
         _ = task.held_out_mask  # raises, with the task's name
 
@@ -179,18 +192,7 @@ def embed_halves(
     generator = torch.Generator().manual_seed(seed)
     pairs = []
     for split in range(splits):
-        first, second = _halves(train, generator)
+        first, second = train.halves(generator)
         first_seed = seed + 1 + 2 * split
         pairs.append((embed(first, first_seed), embed(second, first_seed + 1)))
     return pairs
-
-
-def _halves(train: Task, generator: torch.Generator) -> tuple[Task, Task]:
-    """Two halves of every class; of an odd number, chance says which half gets one more."""
-    first = torch.zeros(len(train), dtype=torch.bool)
-    for k in range(train.num_classes):
-        of_class = (train.labels == k).nonzero().flatten()
-        shuffled = of_class[torch.randperm(len(of_class), generator=generator)]
-        extra = len(of_class) % 2 * int(torch.randint(2, (1,), generator=generator))
-        first[shuffled[: len(of_class) // 2 + extra]] = True
-    return train.subset(first), train.subset(~first)

@@ -30,6 +30,7 @@ STRATEGIES: dict[str, Nearest] = {
 
 MIN_TOP_SHARE = 0.9  # of the halves, for a decisive recommendation
 MIN_MARGIN = 2.0  # standard deviations, for a decisive recommendation
+TIE = 1e-9  # distances that differ by less are equal: they are sums in float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +86,14 @@ class Recommendation:
     @property
     def decisive(self) -> bool:
         """Whether the first expert is nearest in 90% of the halves, by two standard deviations."""
-        return bool(
-            self.top_share[0] >= MIN_TOP_SHARE and self.margin > MIN_MARGIN * self.margin_spread
-        )
+        clear = self.margin > max(MIN_MARGIN * self.margin_spread, TIE)
+        return bool(self.top_share[0] >= MIN_TOP_SHARE and clear)
 
     @property
     def contenders(self) -> tuple[str, ...]:
-        """The first expert, and each that is nearest in some half."""
-        return tuple(n for i, n in enumerate(self.experts) if i == 0 or self.top_share[i] > 0)
+        """The first expert, each that is as near, and each that is nearest in some half."""
+        tied = self.distance <= self.distance[0] + TIE
+        return tuple(n for i, n in enumerate(self.experts) if tied[i] or self.top_share[i] > 0)
 
     def as_dict(self, top: int | None = None) -> dict[str, Any]:
         """Plain values for JSON (NaN as None), with the `top` nearest experts only."""
@@ -151,7 +152,8 @@ def recommend(
     margin = margin_spread = median_zoo_distance = within_task_distance = np.nan
     if parts:
         spread = over_halves.std(axis=0, ddof=1)
-        top_share = np.bincount(over_halves.argmin(axis=1), minlength=count) / len(parts)
+        first = over_halves <= over_halves.min(axis=1, keepdims=True) + TIE
+        top_share = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)  # ties share the place
         within_task_distance = np.mean([distance_matrix([a], [b])[0, 0] for a, b in halves])
     if count > 1:
         margin = distance[1] - distance[0]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from t2v._numerics.group_splits import group_folds
+from t2v._run.names import writable
 from t2v.errors import InputError
-from t2v.images import load_images, read_csv, scan_folder
+from t2v.images import load_images
+from t2v.reading.copies import check_labels
+from t2v.reading.dataset import DatasetImages, dataset_labels
+from t2v.reading.found import Found
+from t2v.reading.scan import scan_folder
+from t2v.reading.table import read_csv
 
 
 class ImageSource(Protocol):
@@ -41,6 +50,8 @@ class Task:
         class_lineages: K paths in the taxonomy, one for each class; empty where they are unknown.
         folds: int64 `[N]`, the fold of each image where errors are cross-validated: every image is
             tested once, by a classifier trained on the other folds; None, or instead of `test`.
+        groups: int64 `[N]`, equal for images that belong together, such as those of one scene;
+            splits keep them on one side. None: each image is on its own.
 
     Raises:
         InputError: naming the task, if shapes, types or label values do not fit together.
@@ -64,6 +75,7 @@ class Task:
     test: Tensor | None = None
     class_lineages: Sequence[Sequence[str]] = ()
     folds: Tensor | None = None
+    groups: Tensor | None = None
 
     def __post_init__(self) -> None:
         labels = torch.as_tensor(self.labels)
@@ -98,6 +110,8 @@ class Task:
             object.__setattr__(self, "test", test)
         if self.folds is not None:
             self._check_folds(torch.as_tensor(self.folds))
+        if self.groups is not None:
+            self._check_groups(torch.as_tensor(self.groups))
 
     def _check_folds(self, folds: Tensor) -> None:
         if self.test is not None:
@@ -110,6 +124,16 @@ class Task:
             if len(of_class) and len(of_class.unique()) < 2:
                 rule = "each class must be in two folds, to be trained on when one is tested"
                 self._refuse(rule, f"{name!r} in fold {int(of_class[0])} only")
+
+    def _check_groups(self, groups: Tensor) -> None:
+        if groups.dtype != torch.int64 or groups.shape != self.labels.shape:
+            self._refuse("groups must be int64 [N]", f"{groups.dtype} {list(groups.shape)}")
+        object.__setattr__(self, "groups", groups)
+        side = self.test if self.folds is None else self.folds
+        if side is not None:
+            pairs = torch.stack([groups, side.long()]).unique(dim=1)
+            if pairs.shape[1] > len(groups.unique()):
+                self._refuse("a group must be on one side of the split", "one on both")
 
     def _refuse(self, rule: str, got: str) -> None:
         raise InputError(f"task {self.name!r}: {rule}; got {got}")
@@ -143,6 +167,8 @@ class Task:
         digest.update(b"" if self.test is None else self.test.numpy().tobytes())
         if self.folds is not None:
             digest.update(b"folds" + self.folds.numpy().tobytes())
+        if self.groups is not None:
+            digest.update(b"groups" + self.groups.numpy().tobytes())
         if isinstance(self.images, Tensor):
             digest.update(repr(list(self.images.shape)).encode())
             digest.update(np.ascontiguousarray(self.images.numpy()).data)
@@ -162,7 +188,70 @@ class Task:
         source = self.images
         images = source[index] if isinstance(source, Tensor) else _View(source, index)
         name, labels = name or self.name, self.labels[index]
-        return replace(self, name=name, images=images, labels=labels, test=None, folds=None)
+        groups = None if self.groups is None else self.groups[index]
+        kept = replace(self, test=None, folds=None, groups=None)
+        return replace(kept, name=name, images=images, labels=labels, groups=groups)
+
+    def split(self, share: float = 0.25, seed: int = 0) -> Task:
+        """The task with a share of the images of each class held out, at least one, at random.
+
+        Images of one group stay on one side.
+
+        Args:
+            share: share of the images that are held out, in (0, 1/2].
+            seed: random seed.
+
+        Raises:
+            InputError: for another share, or classes that have one group of images each.
+        """
+        if not 0 < share <= 0.5:
+            raise InputError(f"task {self.name!r}: share must be in (0, 1/2]; got {share}")
+        generator = torch.Generator().manual_seed(seed)
+        test = torch.zeros(len(self), dtype=torch.bool)
+        if self.groups is not None:
+            test = self._folds(round(1 / share), seed) == 0
+            for k in (self.labels[~test].bincount(minlength=self.num_classes) == 0).nonzero():
+                self._refuse("each class must be trained on", f"none of {self.classes[int(k)]!r}")
+        for k in range(self.num_classes if self.groups is None else 0):
+            of_class = (self.labels == k).nonzero().flatten()
+            drawn = of_class[torch.randperm(len(of_class), generator=generator)]
+            test[drawn[: max(1, round(share * len(drawn)))]] = True
+        return replace(self, test=test, folds=None)
+
+    def halves(self, generator: torch.Generator) -> tuple[Task, Task]:
+        """Two halves of every class of the training images; of an odd number, chance decides.
+
+        Images of one group stay in one half, so halves of a task with groups differ more in size.
+        """
+        train = self.train
+        first = torch.zeros(len(train), dtype=torch.bool)
+        if train.groups is not None:
+            seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
+            first = train._folds(2, seed) == 0
+            return train.subset(first), train.subset(~first)
+        for k in range(train.num_classes):
+            of_class = (train.labels == k).nonzero().flatten()
+            shuffled = of_class[torch.randperm(len(of_class), generator=generator)]
+            extra = len(of_class) % 2 * int(torch.randint(2, (1,), generator=generator))
+            first[shuffled[: len(of_class) // 2 + extra]] = True
+        return train.subset(first), train.subset(~first)
+
+    def _folds(self, count: int, seed: int) -> Tensor:
+        groups = torch.arange(len(self)) if self.groups is None else self.groups
+        labels = self.labels.numpy()
+        return torch.from_numpy(group_folds(labels, groups.numpy(), count, seed, self.name))
+
+    def cross_validated(self, count: int = 5, seed: int = 0) -> Task:
+        """The task with `folds`: each image is tested once; images of one group in one fold.
+
+        Args:
+            count: number of folds.
+            seed: random seed.
+
+        Raises:
+            InputError: if a class has one image, or images of one group, only.
+        """
+        return replace(self, test=None, folds=self._folds(count, seed))
 
     @property
     def train(self) -> Task:
@@ -204,14 +293,7 @@ class Task:
 
     @classmethod
     def from_folder(
-        cls,
-        path: str | Path,
-        size: int = 256,
-        name: str | None = None,
-        *,
-        max_images: int | None = None,
-        seed: int = 0,
-        progress: bool = False,
+        cls, path: str | Path, size: int = 256, name: str | None = None, **options: Any
     ) -> Task:
         """A folder with one sub-folder of images per class.
 
@@ -219,79 +301,107 @@ class Task:
             path: the folder.
             size: side of the images in memory, pixels (shorter side resized, centre crop).
             name: default: the folder's name.
-            max_images: largest number of images to read, drawn evenly over the classes; default:
-                all.
-            seed: random seed of that draw.
-            progress: whether to show a progress bar.
+            **options: `groups`, a regular expression, see `t2v.reading.scan.scan_folder`; others
+                see `from_files`.
 
         Warns:
-            UserWarning: naming files that cannot be decoded; they are left out.
+            UserWarning: naming files that cannot be decoded, images that are passed over, and equal
+                images with several labels.
 
         Raises:
             FileError: if the folder cannot be read.
-            InputError: if it has fewer than two classes, an empty class, or more than 1% of files
-                that cannot be decoded.
+            InputError: if it has fewer than two classes, an empty class, splits in place of
+                classes, or more than one, and more than 1%, of files that cannot be decoded.
         """
-        name = name or Path(path).resolve().name
-        return cls._from_files(scan_folder(path), size, name, max_images, seed, progress)
+        groups, lenient = options.pop("groups", None), options.get("skip_bad", False)
+        found = scan_folder(path, leave_out_empty=lenient, groups=groups)
+        return cls.from_files(found, size, name or default_name(path), **options)
 
     @classmethod
     def from_csv(
-        cls,
-        path: str | Path,
-        size: int = 256,
-        name: str | None = None,
-        *,
-        max_images: int | None = None,
-        seed: int = 0,
-        progress: bool = False,
+        cls, path: str | Path, size: int = 256, name: str | None = None, **options: Any
     ) -> Task:
         """A table with the columns `path` (relative to the table) and `label`.
 
-        The other parameters, warnings and errors are those of `from_folder`; the default of `name`
-        is the file's name without suffix.
+        Parameters, warnings and errors are those of `from_folder`; the default of `name` is the
+        file's name without suffix, and `groups` may also name a column.
         """
-        name = name or Path(path).stem
-        return cls._from_files(read_csv(path), size, name, max_images, seed, progress)
+        groups, lenient = options.pop("groups", None), options.get("skip_bad", False)
+        found = read_csv(path, leave_out_missing=lenient, groups=groups)
+        return cls.from_files(found, size, name or writable(Path(path).stem), **options)
 
     @classmethod
-    def _from_files(
+    def from_files(
         cls,
-        files: tuple[list[Path], Tensor, list[str]],
+        found: Found,
         size: int,
         name: str,
-        max_images: int | None,
-        seed: int,
-        progress: bool,
+        *,
+        max_images: int | None = None,
+        seed: int = 0,
+        skip_bad: bool = False,
+        progress: bool = False,
+        tell: Callable[[str], None] | None = None,
     ) -> Task:
-        paths, labels, classes = files
-        if max_images is not None and max_images < len(paths):
-            drawn = draw_evenly(labels, max_images, seed).sort().values
-            paths, labels = [paths[i] for i in drawn.tolist()], labels[drawn]
-        images, skipped = load_images(paths, size, progress=progress)
-        usable = torch.ones(len(paths), dtype=torch.bool)
-        usable[[skip.index for skip in skipped]] = False
-        return cls(name, images, labels[usable], classes)
+        """The images that a folder or a table was found to hold.
+
+        Args:
+            found: result of `scan_folder` or `read_csv`.
+            size: side of the images in memory, pixels (shorter side resized, centre crop).
+            name: name of the task.
+            max_images: largest number of images to read, drawn evenly over the classes; default:
+                all.
+            seed: random seed of that draw.
+            skip_bad: whether to leave out any number of images that cannot be decoded, and classes
+                that have no others.
+            progress: whether to show a progress bar.
+            tell: receives a line on what was taken and what was passed over; default: a warning if
+                something may be lost.
+        """
+        total = len(found.paths)
+        if max_images is not None and max_images < len(found.classes):
+            raise InputError(
+                f"{found.where}: {max_images} images are too few for {len(found.classes)} classes"
+            )
+        if max_images is not None and max_images < total:
+            drawn = draw_evenly(torch.tensor(found.labels), max_images, seed).sort().values
+            found = found.subset(drawn.tolist())
+        images, skipped = load_images(
+            found.paths, size, tolerance=1.0 if skip_bad else 0.01, progress=progress
+        )
+        bad = {skip.index for skip in skipped}
+        found = found.subset(i for i in range(len(found.paths)) if i not in bad)
+        found = found.without_empty_classes(refuse=not skip_bad and bool(bad))
+        check_labels(found, images)
+        passed = dict(found.passed)
+        if bad:
+            passed["that cannot be used"] = len(bad)
+        if tell is not None:
+            tell(found.line(name, total - len(bad), passed))
+        elif found.doubts:
+            warnings.warn(f"{found.where}: {found.doubts}", stacklevel=3)
+        groups = None if found.groups is None else torch.tensor(found.groups)
+        return cls(name, images, torch.tensor(found.labels), found.classes, groups=groups)
 
     @classmethod
     def from_dataset(cls, dataset: Any, name: str | None = None) -> Task:
         """A map-style torch dataset that yields `(image, label)`.
 
         Images may be PIL images, uint8 tensors `[3, h, w]` or float tensors in [0, 1]. Labels are
-        read from `dataset.targets` if it exists, else by one pass over the data.
+        read from `dataset.targets` if it exists, else by one pass over the data. Without
+        `dataset.classes` they may be any integers or strings, which then name the classes.
 
         Raises:
-            InputError: if an image is none of these, or labels are not integers.
+            InputError: if an image is none of these, or labels are neither integers nor strings.
         """
         name = name or type(dataset).__name__
-        targets = getattr(dataset, "targets", None)
-        if targets is None:
-            targets = [dataset[i][1] for i in range(len(dataset))]
-        labels = torch.as_tensor(np.asarray(targets))
-        classes = getattr(dataset, "classes", None) or [
-            str(k) for k in range(int(labels.max()) + 1 if len(labels) else 0)
-        ]
-        return cls(name, _DatasetImages(dataset, name), labels, list(classes))
+        labels, classes = dataset_labels(dataset, name)
+        return cls(name, DatasetImages(dataset, name), labels, classes)
+
+
+def default_name(path: str | Path) -> str:
+    """The name of a folder as it was given; a link has its own name, not that of its target."""
+    return writable(Path(os.path.abspath(path)).name) or "images"
 
 
 def draw_evenly(labels: Tensor, count: int, seed: int) -> Tensor:
@@ -318,25 +428,3 @@ class _View:
 
     def __getitem__(self, i: int) -> Tensor:
         return self.source[int(self.index[i])]
-
-
-@dataclass(frozen=True)
-class _DatasetImages:
-    dataset: Any
-    name: str
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, i: int) -> Tensor:
-        from torchvision.transforms.v2 import functional as tv
-
-        try:
-            image = tv.to_image(self.dataset[i][0]).as_subclass(Tensor)
-        except TypeError as error:
-            raise InputError(f"task {self.name!r}: item {i} is no image ({error})") from None
-        if image.dim() != 3 or image.shape[0] not in (1, 3):
-            raise InputError(
-                f"task {self.name!r}: image {i} must be [3, h, w]; got {list(image.shape)}"
-            )
-        return tv.to_dtype(image, torch.uint8, scale=True).expand(3, -1, -1)

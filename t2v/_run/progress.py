@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from t2v._run.names import one_line
 
 
 def bar(items: Iterable[Any], what: str, total: int, progress: bool) -> Iterator[Any]:
@@ -20,5 +22,14 @@ def bar(items: Iterable[Any], what: str, total: int, progress: bool) -> Iterator
     """
     console = Console(stderr=True)
     seen = progress and (console.is_terminal or console.is_jupyter)
-    shown = track(items, what, total=total, console=console, disable=not seen, transient=True)
-    return iter(shown)
+    shown = Progress(
+        TextColumn("{task.description}", markup=False),  # a name is neither markup nor emoji
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=console,
+        transient=True,
+        disable=not seen,
+    )
+    with shown:
+        yield from shown.track(items, total=total, description=one_line(what))

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
+
+from t2v._run.names import one_line, writable
 
 if TYPE_CHECKING:  # torch takes seconds to load: commands import what they need
     from t2v.probe import Probe
@@ -41,23 +44,61 @@ ImageSize = Annotated[
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATTERN|COLUMN",
+        help="Images that belong together, such as those of one scene, stay on one side of every "
+        "split: a regular expression on the path below the folder, whose match (in parentheses, "
+        "if there are some) names the group; or a column of the CSV.",
+    ),
+]
+SkipBad = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad",
+        help="Leave out images that cannot be used, however many, and classes without others.",
+    ),
+]
 
 
-def read_task(path: Path, probe: Probe, name: str | None = None, **options: Any) -> Task:
+def read_task(
+    path: Path, probe: Probe, name: str | None = None, tell: Any = None, **options: Any
+) -> Task:
     """The task of a folder of images or a CSV, at the probe's image size.
 
     Args:
         path: the folder or the CSV.
         probe: probe whose image size is taken.
         name: name of the task; default: that of the folder or the CSV.
-        **options: `max_images`, `seed` and `progress` of `Task.from_folder`.
+        tell: receives a line on what was taken and passed over; default: it goes to stderr.
+        **options: `max_images`, `seed`, `groups`, `skip_bad` and `progress` of `Task.from_folder`.
     """
+    from t2v.reading.table import is_table
     from t2v.task import Task
 
-    read = Task.from_csv if path.suffix == ".csv" else Task.from_folder
-    return read(path, size=probe.image_size, name=name, **options)
+    read = Task.from_csv if is_table(path) else Task.from_folder
+    return read(path, size=probe.image_size, name=name, tell=tell or say_aside, **options)
+
+
+def task_name(path: Path) -> str:
+    """The name of the task of a folder or a CSV, if none is given."""
+    from t2v.reading.table import is_table
+    from t2v.task import default_name
+
+    return writable(path.stem) if is_table(path) else default_name(path)
+
+
+def shown(text: str) -> Text:
+    """A name as it is, for a table: neither markup, nor emoji codes, nor control characters."""
+    return Text(one_line(text))
 
 
 def say(text: str) -> None:
     """Print a sentence on stdout, neither wrapped nor coloured."""
-    Console().print(text, soft_wrap=True, highlight=False, markup=False)
+    Console().print(shown(text), soft_wrap=True, highlight=False)
+
+
+def say_aside(text: str) -> None:
+    """Print a sentence on stderr, which leaves stdout to the results."""
+    Console(stderr=True).print(shown(text), soft_wrap=True, highlight=False)

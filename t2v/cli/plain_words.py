@@ -42,6 +42,8 @@ def verdict(recommendation: Recommendation) -> str:
 def _ranking(recommendation: Recommendation) -> str:
     """Which of several experts comes first, and how certain that is."""
     first, halves = recommendation.experts[0], recommendation.halves
+    if not halves and len(recommendation.contenders) > 1:
+        return f"{' and '.join(recommendation.contenders)} are equally near."
     if not halves:
         return f"{first} comes first. How certain that is was not estimated."
     share = f"in {recommendation.top_share[0] * halves:.0f} of {halves} halves of the images"

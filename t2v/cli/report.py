@@ -10,7 +10,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from t2v import __version__
-from t2v._run.files import replacing
+from t2v._run.files import check_writable, replacing
 from t2v.cli.plain_words import next_steps, verdict
 from t2v.errors import FileError
 from t2v.recommendation import Recommendation
@@ -29,7 +29,7 @@ def write_report(recommendation: Recommendation, path: str | Path, *, top: int, 
         facts: what was embedded and how, one sentence.
 
     Raises:
-        FileError: if the folder of `path` does not exist.
+        FileError: if `path` is no .html, or cannot be written.
     """
     path = Path(path)
     check_place(path)
@@ -38,9 +38,10 @@ def write_report(recommendation: Recommendation, path: str | Path, *, top: int, 
 
 
 def check_place(path: Path) -> None:
-    """Refuse a file whose folder does not exist (`FileError`)."""
-    if not path.parent.is_dir():
-        raise FileError(f"{path}: its folder does not exist")
+    """Refuse a report that could not be written (`FileError`)."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise FileError(f"{path}: a report is written as .html")
+    check_writable(path)
 
 
 def page(recommendation: Recommendation, *, top: int, facts: str) -> str:

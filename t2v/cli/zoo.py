@@ -5,13 +5,29 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from t2v.cli.options import Device, Images, ImageSize, Json, Seed, Weights, read_task, say
+from t2v._run.files import check_writable
+from t2v._run.names import writable
+from t2v.cli.options import (
+    Device,
+    Groups,
+    Images,
+    ImageSize,
+    Json,
+    Seed,
+    SkipBad,
+    Weights,
+    read_task,
+    say,
+    say_aside,
+    shown,
+    task_name,
+)
 from t2v.cli.plain_words import duration, origin
 from t2v.errors import InputError
 
@@ -66,27 +82,36 @@ def add(
         typer.Option(help="Learning rate; default: one that suits the probe.", min=1e-12),
     ] = None,
     max_images: MaxImages = 1000,
+    skip_bad: SkipBad = False,
     seed: Seed = 0,
 ) -> None:
     """Add an expert: fine-tune one on a folder of images, or add an existing one."""
     from t2v.embedding import domain2vec, task2vec
     from t2v.experts.schedules import default_schedule, estimated_seconds
     from t2v.experts.zoo_folder import Zoo, read_expert
+    from t2v.reading.table import is_table
+    from t2v.task import default_name
 
     zoo = Zoo(folder)
-    name = name or (what.resolve().name if what.is_dir() else what.stem)
+    name = name or (default_name(what) if what.is_dir() else writable(what.stem))
     zoo.check_new(name)
-    if what.is_file() and what.suffix != ".csv" and task is None:
+    check_writable(folder / f"{name}.part" if folder.exists() else folder)
+    if what.is_file() and not is_table(what) and task is None:
         raise InputError(f"{what}: give the images on which this expert was trained, by --task")
     generic = zoo.load_probe(probe, weights, image_size, device)
-    training_task = read_task(task or what, generic, name, progress=True)
+    lines: list[str] = []  # told when nothing else can be wrong
+    training_task = read_task(
+        task or what, generic, name, lines.append, skip_bad=skip_bad, progress=True
+    )
     if task is None:
+        say_aside(lines[0])
         schedule = default_schedule(generic, steps, rate)
         seconds = estimated_seconds(training_task, generic, schedule)
         say(f"{name}: training takes about {duration(seconds)}")
         expert = zoo.train(training_task, generic, schedule, seed, progress=True)
     else:
         expert = read_expert(what, training_task, network or generic.name, generic)
+        say_aside(lines[0])
     embedded = training_task.balanced(max_images, seed)
     entry = zoo.add(
         name,
@@ -148,13 +173,13 @@ def list_(
     folder: Annotated[str, typer.Argument(metavar="ZOO", help=f"Folder of the zoo, {OR_OPEN}.")],
 ) -> None:
     """List the experts of a zoo."""
-    table = Table(title=folder)
+    table = Table(title=shown(folder))
     for column in ("expert", "images embedded", "classes", "with", "MB"):
         table.add_column(column, justify="left" if column == "expert" else "right")
     for entry in _read(folder).entries:
         spec = entry.embedding.spec
-        probe = f"{spec['probe']}, {spec['image_size']} px"
-        row = (entry.name, str(spec["images"]), str(spec["classes"]), probe)
+        probe = shown(f"{spec['probe']}, {spec['image_size']} px")
+        row = (shown(entry.name), str(spec["images"]), str(spec["classes"]), probe)
         table.add_row(*row, "–" if entry.megabytes is None else f"{entry.megabytes:.1f}")
     Console().print(table)
     if folder == OPEN:
@@ -202,6 +227,8 @@ def errors(
     jobs: Annotated[
         int | None, typer.Option(help="Number of processes; default: one per core.", min=1)
     ] = None,
+    groups: Groups = None,
+    skip_bad: SkipBad = False,
     seed: Seed = 0,
 ) -> None:
     """Measure all experts on other tasks, a quarter of their images held out; for model2vec.
@@ -218,8 +245,13 @@ def errors(
     if not zoo.entries:
         raise InputError(f"{folder}: the zoo is empty; `t2v zoo add` adds experts to it")
     probe = zoo.load_probe(weights=weights, device=device)
+    check_writable(folder / "errors.part")
+    names = [task_name(path) for path in images]
+    if len(set(names)) < len(names):
+        raise InputError(f"tasks {', '.join(names)}: each needs a name of its own")
+    options: Any = {"groups": groups, "skip_bad": skip_bad, "progress": True}
     found = measure_errors(
-        [read_task(path, probe, progress=True) for path in images],
+        [read_task(path, probe, **options) for path in images],
         {entry.name: entry.expert(device) for entry in zoo.entries},
         probe,
         seed=seed,
@@ -258,6 +290,8 @@ def recommend(
     image_size: ImageSize = None,
     device: Device = "auto",
     max_images: MaxImages = 1000,
+    groups: Groups = None,
+    skip_bad: SkipBad = False,
     seed: Seed = 0,
 ) -> None:
     """Rank the experts of a zoo for your images, and say how certain the ranking is."""
@@ -275,6 +309,8 @@ def recommend(
 
     if report is not None:
         check_place(report)
+    if splits == 1:
+        raise InputError("--splits 1: one alone has no spread; take two or more, or 0")
     if strategy not in (*STRATEGIES, "model2vec"):
         raise InputError(
             f"--strategy {strategy} is not one of {', '.join(STRATEGIES)}, model2vec; others that "
@@ -307,7 +343,8 @@ def recommend(
         )
     network = zoo.load_probe(probe, weights, image_size, device)
     progress = not as_json
-    task = read_task(images, network, max_images=max_images, seed=seed, progress=progress)
+    options: Any = {"groups": groups, "skip_bad": skip_bad, "progress": progress}
+    task = read_task(images, network, max_images=max_images, seed=seed, **options)
 
     def embed(part, seed):
         if by_domain:
@@ -337,12 +374,12 @@ def recommend(
 
 
 def _table(found: Recommendation, top: int) -> Table:
-    table = Table(title=f"experts for {found.task}")
+    table = Table(title=shown(f"experts for {found.task}"))
     for column in ("expert", "distance", "±", "symmetric", "nearest in"):
         table.add_column(column, justify="left" if column == "expert" else "right")
     for i, name in enumerate(found.experts[:top]):
         spread = f"{found.spread[i]:.3f}" if found.halves else "–"
         top_share = f"{found.top_share[i]:.0%}" if found.halves else "–"
         distance, symmetric = f"{found.distance[i]:.3f}", f"{found.symmetric[i]:.3f}"
-        table.add_row(name, distance, spread, symmetric, top_share)
+        table.add_row(shown(name), distance, spread, symmetric, top_share)
     return table

@@ -96,13 +96,7 @@ def _sha256(arrays: Mapping[str, NDArray[np.float64]]) -> str:
 
 def hold_out(task: Task, seed: int = 0) -> Task:
     """The task with `HELD_OUT` of the images of each class held out, at least one, at random."""
-    generator = torch.Generator().manual_seed(seed)
-    test = torch.zeros(len(task), dtype=torch.bool)
-    for k in range(task.num_classes):
-        of_class = (task.labels == k).nonzero().flatten()
-        drawn = of_class[torch.randperm(len(of_class), generator=generator)]
-        test[drawn[: max(1, round(HELD_OUT * len(drawn)))]] = True
-    return replace(task, test=test, folds=None)
+    return task.split(HELD_OUT, seed)
 
 
 def measure_errors(

@@ -88,9 +88,9 @@ def test_embed_writes_an_embedding_and_says_so(t2v, folder):
 
 
 def test_max_images_opens_no_more_pictures_than_it_uses(t2v, monkeypatch):
-    opened, decode = [], images._decode
+    opened, decode = [], images.decode
     monkeypatch.setattr(
-        images, "_decode", lambda path, size: opened.append(path) or decode(path, size)
+        images, "decode", lambda path, size: opened.append(path) or decode(path, size)
     )
     done = t2v("embed", "pets", "-o", "six.safetensors", "--probe", "synthetic", "--max-images", 6)
     assert done.code == 0 and len(opened) == 6

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from t2v import images
-from t2v.errors import FileError, InputError
-from t2v.images import load_images, read_csv, scan_folder
+from t2v.errors import InputError
+from t2v.images import load_images
+from t2v.reading import decode
 
 
 def flat(path, colour, mode="RGB", size=(20, 30), **options):
@@ -97,7 +97,7 @@ def test_camera_orientation_is_applied(tmp_path):
 
 
 def bad_file(kind, folder, monkeypatch):
-    path = folder / f"{kind}.jpg"
+    path = folder / f"{kind}.png"
     if kind == "empty":
         path.touch()
     elif kind == "text":
@@ -107,7 +107,7 @@ def bad_file(kind, folder, monkeypatch):
         Image.fromarray(noise).save(path)
         path.write_bytes(path.read_bytes()[:-800])
     elif kind == "huge":
-        monkeypatch.setattr(images, "PIXEL_LIMIT", 999)
+        monkeypatch.setattr(decode, "PIXEL_LIMIT", 999)
         flat(path, "red", size=(10, 100))
     elif kind == "bomb":
         # Pillow itself refuses this header
@@ -130,7 +130,7 @@ def bad_file(kind, folder, monkeypatch):
 def test_bad_images_are_named_and_skipped(good, tmp_path, monkeypatch, kind, reason):
     bad = bad_file(kind, tmp_path, monkeypatch)
     paths = [*good[:120], bad, *good[120:]]
-    with pytest.warns(UserWarning, match=rf"1 of 201 images .*{kind}\.jpg: .*{reason}"):
+    with pytest.warns(UserWarning, match=rf"1 of 201 images .*{kind}\.png: .*{reason}"):
         loaded, skipped = load_images(paths, 4)
     assert [s.index for s in skipped] == [120] and reason in skipped[0].reason
     # the rest is whole and in order
@@ -150,87 +150,3 @@ def test_bad_arguments(good):
         load_images([], 4)
     with pytest.raises(InputError, match="size"):
         load_images(good, 0)
-
-
-# ---- folders and tables
-
-
-@pytest.fixture
-def folder(tmp_path):
-    root = tmp_path / "pictures"
-    for name in ("cat", "dog"):
-        (root / name / "more").mkdir(parents=True)
-        flat(root / name / "b.PNG", "red")
-        flat(root / name / "more" / "a.jpg", "red")
-        (root / name / "notes.txt").write_text("not a picture")
-        (root / name / "._b.png").write_text("left by another system")
-    return root
-
-
-def test_scan_folder(folder):
-    (folder / ".hidden").mkdir()
-    (folder / "readme.md").touch()
-    paths, labels, classes = scan_folder(folder)
-    assert classes == ["cat", "dog"] and labels.tolist() == [0, 0, 1, 1]
-    assert labels.dtype == torch.int64
-    assert [p.relative_to(folder).as_posix() for p in paths] == [
-        "cat/b.PNG",
-        "cat/more/a.jpg",
-        "dog/b.PNG",
-        "dog/more/a.jpg",
-    ]
-
-
-def test_scan_folder_errors(folder, tmp_path):
-    with pytest.raises(FileError, match="nowhere: no such folder"):
-        scan_folder(tmp_path / "nowhere")
-    with pytest.raises(FileError, match="not a folder"):
-        scan_folder(folder / "cat" / "b.PNG")
-    with pytest.raises(InputError, match="one sub-folder of images per class.*found none"):
-        scan_folder(folder / "cat" / "more")
-    with pytest.raises(InputError, match="found only 'more'"):
-        scan_folder(folder / "cat")
-    (folder / "eel").mkdir()
-    with pytest.raises(InputError, match="eel: class without images"):
-        scan_folder(folder)
-
-
-def write(path, text, encoding="utf-8"):
-    path.write_text(text, encoding=encoding)
-    return path
-
-
-def test_read_csv(folder):
-    table = write(
-        folder / "t.csv",
-        "label,path,who\nold,cat/b.PNG,me\nyoung,dog/b.PNG,\nold,dog/more/a.jpg,\n",
-        "utf-8-sig",
-    )
-    paths, labels, classes = read_csv(table)
-    assert classes == ["old", "young"] and labels.tolist() == [0, 1, 0]
-    assert paths[2] == folder / "dog" / "more" / "a.jpg"
-
-
-@pytest.mark.parametrize(
-    ("text", "error", "message"),
-    [
-        ("path,class\ncat/b.PNG,x\n", InputError, "no column label; found: path, class"),
-        ("path,label\ncat/b.PNG,x\ncat/c.PNG,y\n", FileError, r"line 3: no such image: cat/c\.PNG"),
-        ("path,label\ncat/b.PNG,\n", InputError, "line 2: path or label is empty"),
-        ("path,label\ncat/b.PNG\n", InputError, "line 2: path or label is empty"),
-        ("path,label\ncat/b.PNG,x\n", InputError, "found only 'x'"),
-        ("path,label\n", InputError, "found no row"),
-        ("", InputError, "no column path or label"),
-    ],
-)
-def test_read_csv_errors(folder, text, error, message):
-    with pytest.raises(error, match=message):
-        read_csv(write(folder / "t.csv", text))
-
-
-def test_read_csv_not_text(folder):
-    (folder / "t.csv").write_bytes(b"path,label\n\xff\xfe\x00,x\n")
-    with pytest.raises(InputError, match="not a CSV table in UTF-8"):
-        read_csv(folder / "t.csv")
-    with pytest.raises(FileError, match="no such file"):
-        read_csv(folder / "none.csv")

@@ -103,6 +103,16 @@ def test_held_out_errors_are_those_of_the_tasks_own_heads():
     assert store.held_out_errors([task], probe, jobs=1) == [pytest.approx(np.mean(by_class))]
 
 
+@pytest.mark.parametrize("function", [store.embed_tasks, store.held_out_errors])
+def test_what_is_no_list_of_tasks_or_no_probe_is_refused(function):
+    task, probe = small_task(), small_probe()
+    for tasks in (task, [task, "birds"], 3):
+        with pytest.raises(InputError, match="give a list of tasks"):
+            function(tasks, probe)
+    with pytest.raises(InputError, match="what `load_probe` returns; got str"):
+        function([task], "synthetic")
+
+
 def test_halves_are_halves_of_every_class():
     task = small_task(count=31, held_out=0.0)
     seen = []
