@@ -38,8 +38,8 @@ def distances_as_scores(meta: MetaTask) -> dict[str, Array]:
     if meta.task_domains is None or meta.expert_domains is None:
         raise InputError("domain: the meta-task has no domain embeddings")
     return {
-        "Task2Vec, symmetric": -distance_matrix(meta.tasks, meta.experts),
-        "Task2Vec, asymmetric": -distance_matrix(meta.tasks, meta.experts, "asymmetric"),
+        "symmetric Task2Vec": -distance_matrix(meta.tasks, meta.experts),
+        "asymmetric Task2Vec": -distance_matrix(meta.tasks, meta.experts, "asymmetric"),
         "domain embedding": -distance_matrix(meta.task_domains, meta.expert_domains),
     }
 
@@ -107,18 +107,21 @@ class Contest(NamedTuple):
     increases: pd.DataFrame
     """Relative error increase in %, one row per task, one column per score."""
 
-    def against(self, one: str, other: str, **resampling: Any) -> str:
+    def against(self, one: str, other: str, called: str = "", **resampling: Any) -> str:
         """Which of two scores costs less, in words, with the paired difference and its interval.
 
         Args:
             one: name of the score of which something is said.
             other: name of the score with which it is compared.
+            called: how the other is called in the sentence; default: by its name.
             **resampling: `resamples` and `seed` of the interval.
         """
         ends = paired_test(self.increases[one], self.increases[other], **resampling).difference
         word = differences.words(ends, "costs less than", "costs more than")
         word = {"undecided": "cannot be told from", "the same": "costs the same as"}.get(word, word)
-        return f"{word} {{}} ({{:+.1f}} points [{{:+.1f}}, {{:+.1f}}])".format(other, *ends)
+        return f"{word} {{}} ({{:+.1f}} points [{{:+.1f}}, {{:+.1f}}])".format(
+            called or other, *ends
+        )
 
 
 def contest(
@@ -172,3 +175,24 @@ def _tau(values: Array, accuracies: Array) -> float:
     if use.sum() < 2 or np.ptp(values[use]) == 0 or np.ptp(accuracies[use]) == 0:
         return 0.0  # there is no order to agree with
     return weighted_tau(values[use], accuracies[use])
+
+
+def side_by_side(contests: Mapping[str, Contest], seconds: Mapping[str, float]) -> pd.DataFrame:
+    """The table `leep_shown`: what each score costs in each pool, as text.
+
+    Args:
+        contests: name of each pool to its contest; the first one orders the rows and has the τ.
+        seconds: name of a score to its seconds for one task and expert.
+    """
+    first = next(iter(contests.values())).table
+    rows = []
+    for name in first.score:
+        row = {"score": name}
+        for pool, found in contests.items():
+            [ends] = found.table.loc[found.table.score == name, ["increase", "low", "high"]].values
+            row[pool] = "{:+.1f} [{:.1f}, {:.1f}]".format(*ends.round(1) + 0.0)  # no -0.0
+        [tau] = first.loc[first.score == name, ["tau", "tau_low", "tau_high"]].values
+        row["τ"] = "–" if np.isnan(tau[0]) else "{:+.2f} [{:.2f}, {:.2f}]".format(*tau)
+        row["ms"] = f"{1000 * seconds[name]:.3g}" if name in seconds else "–"
+        rows.append(row)
+    return pd.DataFrame(rows)

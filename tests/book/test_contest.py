@@ -9,6 +9,7 @@ from t2v.book.contest import (
     contest,
     distances_as_scores,
     judged_elsewhere,
+    side_by_side,
     static_lists,
 )
 from t2v.book.scored_experts import seen_images
@@ -54,8 +55,8 @@ def test_distances_pick_what_the_strategies_pick():
     meta = random_meta(tasks=12)
     by_score = distances_as_scores(meta)
     strategies = {
-        "Task2Vec, symmetric": Nearest(),
-        "Task2Vec, asymmetric": Nearest("asymmetric"),
+        "symmetric Task2Vec": Nearest(),
+        "asymmetric Task2Vec": Nearest("asymmetric"),
         "domain embedding": NearestDomain(),
     }
     for name, strategy in strategies.items():
@@ -88,6 +89,7 @@ def test_what_is_said_of_two_scores():
     assert found.against("a", "b", **FEW).startswith("costs less than b (-4.0 points [")
     assert found.against("b", "a", **FEW).startswith("costs more than a (+4.0 points [")
     assert found.against("a", "c", **FEW).startswith("cannot be told from c (")
+    assert found.against("a", "c", "the third", **FEW).startswith("cannot be told from the third (")
     assert found.against("a", "d", **FEW).startswith("costs the same as d (")
 
 
@@ -103,3 +105,12 @@ def test_judged_on_the_other_half():
     found = judged_elsewhere(meta, [task], ["x", "y"], [wrong])
     assert found.errors.tolist() == [pytest.approx([1 / task.num_classes, 0.0])]
     assert found.floor == pytest.approx(0.5 / (~seen).sum())
+
+
+def test_pools_side_by_side():
+    right, level = {"right": 1 - ERRORS}, {"level": ERRORS.max(1)}
+    pools = {name: contest(a_meta(), right, level, **FEW) for name in ("all", "few")}
+    rows = side_by_side(pools, {"right": 0.0123}).set_index("score")
+    assert list(rows.index) == ["right", "level"] and list(rows) == ["all", "few", "τ", "ms"]
+    assert rows["all"]["right"] == "+0.0 [0.0, 0.0]" and rows.ms["right"] == "12.3"
+    assert rows["τ"]["level"] == rows.ms["level"] == "–"
