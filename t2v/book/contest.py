@@ -19,7 +19,6 @@ from t2v.evaluation import (
     bootstrap,
     errors_of,
     mean_errors,
-    paired_test,
     relative_increases,
     weighted_tau,
 )
@@ -116,7 +115,7 @@ class Contest(NamedTuple):
             called: how the other is called in the sentence; default: by its name.
             **resampling: `resamples` and `seed` of the interval.
         """
-        ends = paired_test(self.increases[one], self.increases[other], **resampling).difference
+        ends = bootstrap((self.increases[one] - self.increases[other]).to_numpy(), **resampling)
         word = differences.words(ends, "costs less than", "costs more than")
         word = {"undecided": "cannot be told from", "the same": "costs the same as"}.get(word, word)
         return f"{word} {{}} ({{:+.1f}} points [{{:+.1f}}, {{:+.1f}}])".format(
