@@ -10,6 +10,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import softmax
 
 from t2v.errors import InputError
+from t2v.transferability.principal import decomposed
 from t2v.transferability.registry import Array, Labels, one_hot, parts, register
 
 
@@ -55,27 +56,37 @@ def sfda(
         InputError: arrays that cannot be used, or too few images for their dimensions.
     """
     f, y = np.asarray(features), np.asarray(labels)
+    dimensions = f.shape[1]
+    if len(f) < dimensions:  # all happens in their span: the rest would only take time
+        left, singular, _ = decomposed(f)
+        f = left * singular
     if folds is None:
-        second, mixed = _challenged(f, y)
+        second, mixed = _challenged(f, y, dimensions)
         return float(second.probabilities(mixed)[np.arange(len(y)), y].mean())
     right = np.empty(len(y))
     for fit, held_out in parts(y, folds, seed):
-        second, _ = _challenged(f[fit], y[fit])
+        second, _ = _challenged(f[fit], y[fit], dimensions)
         probabilities = second.probabilities(f[held_out])
         right[held_out] = probabilities[np.arange(len(held_out)), y[held_out]]
     return float(right.mean())
 
 
-def _challenged(features: Array, labels: Labels) -> tuple[_Discriminant, Array]:
-    """The second discriminant, and the features it was fitted to."""
-    first = _discriminant(features, labels, None)
+def _challenged(features: Array, labels: Labels, dimensions: int) -> tuple[_Discriminant, Array]:
+    """The second discriminant, and the features it was fitted to.
+
+    Args:
+        features: `[N, D]`, or their coordinates in the space that they span.
+        labels: `[N]`.
+        dimensions: D, over which the shrunk variance is spread.
+    """
+    first = _discriminant(features, labels, dimensions, None)
     # softmax of probabilities, as published: it lies between 1/C and e/(e + C - 1)
     soft = softmax(first.probabilities(features), axis=1)
     keep = soft[np.arange(len(labels)), labels][:, None]
     means = _class_means(features, labels)
     others = (means.sum(0) - means) / (len(means) - 1)
     mixed = keep * features + (1 - keep) * others[labels]
-    return _discriminant(mixed, labels, first.shrinkage), mixed
+    return _discriminant(mixed, labels, dimensions, first.shrinkage), mixed
 
 
 def _class_means(features: Array, labels: Labels) -> Array:
@@ -83,7 +94,9 @@ def _class_means(features: Array, labels: Labels) -> Array:
     return (indicators.T @ features) / indicators.sum(0)[:, None]
 
 
-def _discriminant(features: Array, labels: Labels, shrinkage: float | None) -> _Discriminant:
+def _discriminant(
+    features: Array, labels: Labels, dimensions: int, shrinkage: float | None
+) -> _Discriminant:
     centre = features.mean(0)
     means = _class_means(features, labels)
     within = features - means[labels]
@@ -91,7 +104,7 @@ def _discriminant(features: Array, labels: Labels, shrinkage: float | None) -> _
     if shrinkage is None:
         largest = np.linalg.norm(within, 2) ** 2 / len(features)
         shrinkage = max(float(np.exp(-5 * largest)), 1e-10)
-    average = np.trace(scatter) / len(scatter)
+    average = np.trace(scatter) / dimensions
     if average <= 0:
         raise InputError("features: all images of a class are the same; SFDA needs some spread")
     shrunk = (1 - shrinkage) * scatter
