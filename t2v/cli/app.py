@@ -1,4 +1,4 @@
-"""The command line: `t2v embed`, `t2v distances`, `t2v zoo ...` and `t2v recommend`."""
+"""The command line: `t2v embed`, `distances`, `zoo ...`, `recommend`, `demo` and `diversity`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from t2v.cli.options import (
     read_task,
     say,
 )
+from t2v.cli.recommend import recommend
 from t2v.errors import FileError, InputError
 
 app = typer.Typer(
@@ -131,7 +132,7 @@ def distances(
 
 
 app.add_typer(cli_zoo.app, name="zoo")
-app.command()(cli_zoo.recommend)
+app.command()(recommend)
 
 
 def _unique(names: list[str]) -> list[str]:
