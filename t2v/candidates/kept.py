@@ -88,7 +88,7 @@ def measure(
         InputError: naming the network, if its features are not finite or it cannot take the size.
     """
     stores = [_Store(network.key) for network in networks]
-    absent = [store.absent(images.ids) for store in stores]
+    absent = [set(store.absent(images.ids)) for store in stores]
     todo = sorted(set().union(*absent))
     shapes = {(network.resize, network.bicubic) for network in networks}
     chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
@@ -96,8 +96,8 @@ def measure(
     began, forward = time.perf_counter(), _opened(images, chunks, shapes)
     for number, opened in enumerate(bar(forward, "features", len(chunks), progress)):
         reasons |= {i: image for i, image in opened.items() if isinstance(image, str)}
-        for network, store, without in zip(networks, stores, absent, strict=True):
-            shape, wanted = (network.resize, network.bicubic), set(without)
+        for network, store, wanted in zip(networks, stores, absent, strict=True):
+            shape = (network.resize, network.bicubic)
             of_network = {
                 i: image[shape]
                 for i, image in opened.items()

@@ -77,7 +77,7 @@ def published(
     """
     if weights is not None and not Path(weights).is_dir():
         raise FileError(f"{weights}: no such folder of weights")
-    names = list(names) if names is not None else list(CURATED)
+    names = [torchvision_name(name) for name in (CURATED if names is None else names)]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise InputError(f"candidates: {twice[0]!r} is named twice")
     found = [_candidate(name, weights) for name in names]
@@ -109,8 +109,6 @@ def _candidate(name: str, folder: str | Path | None) -> Candidate:
         return _of_timm(name, folder)
     from torchvision import models
 
-    if name == "imagenet":
-        name = torchvision_name(name)
     if name not in models.list_models(models):
         raise InputError(
             f"candidates: unknown network {name!r}; give torchvision classifiers, e.g. "

@@ -18,6 +18,7 @@ from t2v import __version__
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from t2v.cli import zoo as cli_zoo
+from t2v.cli.diversity import diversity
 from t2v.cli.options import (
     Device,
     Images,
@@ -133,6 +134,15 @@ def distances(
 
 app.add_typer(cli_zoo.app, name="zoo")
 app.command()(recommend)
+app.command()(diversity)
+
+
+@app.command()
+def demo(as_json: Json = False, device: Device = "auto", seed: Seed = 0) -> None:
+    """Show in half a minute what an answer looks like, on images that come with the package."""
+    from t2v.cli.demo import run
+
+    run(as_json, device, seed)
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -32,7 +32,7 @@ from t2v.candidates import (
     similar_tasks,
 )
 from t2v.candidates.fine_tuned import fine_tune_network
-from t2v.candidates.network import MARGIN, packaged
+from t2v.candidates.loading import MARGIN, packaged
 from t2v.candidates.published import short
 from t2v.candidates.similar import MOST
 from t2v.cli.answer import Answer
