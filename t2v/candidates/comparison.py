@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,15 +18,15 @@ from scipy import stats
 from t2v._run.cache import cached_call
 from t2v._run.progress import bar
 from t2v.candidates.best_set import LEVEL, BestSet, best_set
+from t2v.candidates.evaluated import evaluated
 from t2v.candidates.kept import Measured
 from t2v.candidates.network import HandMade
 from t2v.errors import InputError
 from t2v.evaluation import Estimate
-from t2v.transferability import held_out_predictions, leep, logme
 
 FOLDS = 5
 FEW = 10  # images of a class, below which an answer is called rough
-EVIDENCE = 1000  # images for the scores, which need no more and cost the cube of it
+SPREAD = 1.3  # of errors for shuffled labels, beside that of guesses: folds share what they learn
 
 Array = NDArray[np.float64]
 
@@ -125,7 +124,7 @@ def compare(
     order = [*networks, *hand]
     for m in bar(order, "classifiers", len(order), progress):
         key = (measured.networks[m].key, content.hexdigest(), folds, seed, evidence)
-        found[m] = cached_call(_evaluated, key, (measured, m, y))
+        found[m] = cached_call(evaluated, key, (measured, m, y))
     mistakes = {m: found[m]["linear"] != y for m in found}
     result = best_set(np.array([mistakes[m] for m in networks]), y, seed=seed)
     by_hand, hog_inside = None, False
@@ -158,41 +157,11 @@ def compare(
 def _beats(result: BestSet, counts: NDArray[np.intp], chance: float) -> bool:
     """Whether the best of M networks errs less than chance, corrected for the choice of M.
 
-    The variance is that of guesses, which are right with probability 1/K.
+    The standard deviation is that of guesses, which are right with probability 1/K, times `SPREAD`.
     """
     n = len(counts) ** 2 / (1 / counts).sum()
-    z = stats.norm.ppf(1 - (1 - LEVEL) / len(result.errors))
+    z = SPREAD * stats.norm.ppf(1 - (1 - LEVEL) / len(result.errors))
     return bool(result.errors.min() < chance - z * np.sqrt(chance * (1 - chance) / n))
-
-
-def _evaluated(key: tuple, argument: tuple[Measured, int, NDArray]) -> dict[str, Any]:
-    """Predictions and scores of one network."""
-    *_, folds, seed, evidence, _ = key
-    measured, m, y = argument
-    features, probabilities = measured.read(m)
-    options = {"folds": folds, "seed": seed}
-    found: dict[str, Any] = {
-        "linear": held_out_predictions(features, y, **options),
-        "neighbours": held_out_predictions(features, y, classifier="neighbours", **options),
-        "leep": np.nan,
-        "logme": np.nan,
-    }
-    if evidence and len(y) >= 2 * (y.max() + 1):
-        some = _evenly(y, EVIDENCE, seed)
-        found["logme"] = logme(features[some], y[some], centred=True)
-        if probabilities is not None:
-            found["leep"] = leep(probabilities, y)
-    return found
-
-
-def _evenly(labels: NDArray, count: int, seed: int) -> NDArray[np.intp]:
-    """Positions of at most `count` images, drawn as evenly over the classes as they allow."""
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    rank = np.empty(len(labels), dtype=np.intp)
-    for k in np.unique(labels):
-        of_class = np.flatnonzero(labels[shuffled] == k)
-        rank[of_class] = np.arange(len(of_class))
-    return np.sort(shuffled[np.argsort(rank, kind="stable")[:count]])
 
 
 def _error(predicted: NDArray, labels: NDArray) -> float:

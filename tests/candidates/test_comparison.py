@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from t2v.candidates import HandMade, TensorImages, compare, measure
-from t2v.candidates.comparison import _evenly
+from t2v.candidates.evaluated import evenly
 from t2v.cli.network_words import network_steps, network_verdict
 from t2v.errors import InputError
 from t2v.transferability import held_out_predictions, linear_probe, logme, nearest_neighbours
@@ -59,13 +59,13 @@ def test_shuffled_labels_get_no_answer():
     task = small_task(count=90, classes=3)
     measured = measure(TensorImages(task.images), [network("a", 0), network("b", 1)])
     refused = 0
-    for seed in range(12):
+    for seed in range(8):
         shuffled = np.random.default_rng(seed).permutation(task.labels.numpy())
         found = compare(measured, shuffled, seed=seed, evidence=False)
         refused += not found.beats_chance
         if not found.beats_chance:
             assert found.take is None and network_verdict(found).startswith("No answer")
-    assert refused >= 10  # 95% of 12 are 11.4; two standard deviations are 1.5
+    assert refused >= 7  # 95% of 8 are 7.6; a standard deviation is 0.6
 
 
 def test_one_network_is_an_answer_too():
@@ -84,10 +84,10 @@ def test_few_images_make_fewer_folds_and_a_rough_answer():
 
 
 def test_a_second_comparison_comes_from_the_cache(measured, monkeypatch):
-    from t2v.candidates import comparison
+    from t2v.candidates import evaluated
 
     first = compare(measured, LABELS)
-    monkeypatch.setattr(comparison, "held_out_predictions", None)
+    monkeypatch.setattr(evaluated, "held_out_predictions", None)
     again = compare(measured, LABELS)
     assert again.names == first.names and again.errors == first.errors
     with pytest.raises(TypeError):  # other labels are not in it
@@ -103,6 +103,6 @@ def test_what_cannot_be_compared_is_refused(measured):
 
 def test_scores_use_as_many_images_of_each_class():
     labels = np.array([0] * 50 + [1] * 5)
-    some = _evenly(labels, 20, 0)
+    some = evenly(labels, 20, 0)
     assert np.bincount(labels[some]).tolist() == [15, 5]
-    assert len(_evenly(labels, 99, 0)) == 55
+    assert len(evenly(labels, 99, 0)) == 55

@@ -65,7 +65,10 @@ def test_a_network_of_timm_has_its_own_transform_and_head(timm):
         expected = whole(((x - mean) / std)[None])
     np.testing.assert_allclose(probabilities, expected.softmax(1).numpy(), rtol=2e-3)
     np.testing.assert_allclose(
-        whole.head(torch.from_numpy(features)).detach().numpy(), expected.numpy(), rtol=1e-4
+        whole.head(torch.from_numpy(features)).detach().numpy(),
+        expected.numpy(),
+        rtol=1e-4,
+        atol=1e-6,
     )
 
 

@@ -1,6 +1,7 @@
 """`t2v recommend` without a zoo, `t2v demo` and `t2v diversity`, as a user meets them."""
 
 import json
+from functools import partial
 from html.parser import HTMLParser
 
 import numpy as np
@@ -9,8 +10,10 @@ import torch
 from PIL import Image
 from torchvision import models
 
-from t2v.candidates import kept
+from t2v.candidates import diversity, kept
 from t2v.cli import app as cli
+from t2v.cli import demo
+from t2v.libraries import load_library
 from tests.candidates.some import folder_of_images
 
 SMALL = ("--image-size", 32, "--device", "cpu")
@@ -173,17 +176,21 @@ def test_a_class_with_one_image_is_named(t2v, place):
     assert code == 2 and "class 'c0' has one usable image" in err
 
 
-def test_the_demo_needs_nothing_and_falls_to_chance(t2v):
+def test_the_demo_needs_nothing_and_falls_to_chance(t2v, monkeypatch):
+    library = load_library("open")
+    monkeypatch.setattr(demo, "load_library", lambda name: library)
     answer = json.loads(t2v("demo", "--json", "--device", "cpu")[1])
     labels, shuffled = answer["labels"], answer["shuffled"]
     assert labels["high"] < labels["hog"] < labels["chance"] == 0.8
     assert labels["answer"] == "squeezenet1_1" and shuffled["answer"] is None
-    assert shuffled["low"] < 0.8 < shuffled["high"] + 0.05
+    assert abs(shuffled["error"] - 0.8) < 0.1  # three standard deviations of 240 guesses are 0.08
     code, out, _ = t2v("demo", "--device", "cpu")
     assert code == 0 and "No answer" in out and f"{labels['error']:.1%}" in out
 
 
-def test_diversity_is_said_and_printed(t2v, place):
+def test_diversity_is_said_and_printed(t2v, place, monkeypatch):
+    here = partial(diversity.embed_tasks, jobs=1)  # starting processes takes longer
+    monkeypatch.setattr(diversity, "embed_tasks", lambda *a, jobs, **options: here(*a, **options))
     folder_of_images(place / "four", classes=4, count=8)
     ask = ("diversity", "four", "--probe", "synthetic", "--device", "cpu", "--rounds", 2)
     answer = json.loads(t2v(*ask, "--json")[1])
