@@ -1,4 +1,4 @@
-"""The command line: `t2v embed`, `t2v distances`, `t2v zoo ...`, `recommend`, `audit`."""
+"""The command line: `t2v embed`, `distances`, `zoo`, `recommend`, `audit`, `demo`, `diversity`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from t2v.cli import zoo as cli_zoo
 from t2v.cli.audit import audit
+from t2v.cli.diversity import diversity
 from t2v.cli.options import (
     Device,
     Groups,
@@ -40,6 +41,7 @@ from t2v.cli.options import (
     shown,
     task_name,
 )
+from t2v.cli.recommend import recommend
 from t2v.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -237,8 +239,17 @@ def _place(name: str, force: bool) -> Path:
 
 
 app.add_typer(cli_zoo.app, name="zoo")
-app.command()(cli_zoo.recommend)
+app.command()(recommend)
 app.command()(audit)
+app.command()(diversity)
+
+
+@app.command()
+def demo(as_json: Json = False, device: Device = "auto", seed: Seed = 0) -> None:
+    """Show in half a minute what an answer looks like, on images that come with the package."""
+    from t2v.cli.demo import run
+
+    run(as_json, device, seed)
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from t2v import __version__
 from t2v._run.files import check_writable, replacing
 from t2v.cli.plain_words import next_steps, verdict
 from t2v.errors import FileError
+from t2v.meta_task import Array
 from t2v.recommendation import Recommendation
 from t2v.selection import NearestDomain
 
@@ -46,11 +48,10 @@ def check_place(path: Path) -> None:
 
 def page(recommendation: Recommendation, *, top: int, facts: str) -> str:
     """The report as text; arguments as in `write_report`."""
-    source = files("t2v.cli").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(source)
     shown = min(top, len(recommendation.experts))
     strategy = recommendation.strategy
-    return template.render(
+    return rendered(
+        "report.html.jinja",
         recommendation=recommendation,
         shown=shown,
         facts=facts,
@@ -65,11 +66,36 @@ def page(recommendation: Recommendation, *, top: int, facts: str) -> str:
     )
 
 
+def rendered(template: str, **values: Any) -> str:
+    """A template of this folder with its values, as one page."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(_template)
+    )
+    return environment.get_template(template).render(**values)
+
+
+def _template(name: str) -> str:
+    return files("t2v.cli").joinpath(name).read_text(encoding="utf-8")
+
+
 def _chart(recommendation: Recommendation, shown: int) -> dict[str, Any]:
-    """Positions of dots with whiskers of two standard deviations, and of three ticks."""
+    """The chart of the experts' distances, with whiskers of two standard deviations."""
     distance = recommendation.distance[:shown]
     reach = 2 * np.nan_to_num(recommendation.spread[:shown])
-    low, high = float((distance - reach).min()), float((distance + reach).max())
+    names = recommendation.experts[:shown]
+    return chart(names, distance, distance - reach, distance + reach)
+
+
+def chart(names: Sequence[str], values: Array, lows: Array, highs: Array) -> dict[str, Any]:
+    """Positions of dots with whiskers, and of three ticks.
+
+    Args:
+        names: one name for each dot.
+        values: places of the dots, in their unit.
+        lows: left ends of the whiskers.
+        highs: right ends of the whiskers.
+    """
+    low, high = float(np.min(lows)), float(np.max(highs))
     margin = 0.04 * (high - low or 1)
     low, high = low - margin, high + margin
 
@@ -77,8 +103,8 @@ def _chart(recommendation: Recommendation, shown: int) -> dict[str, Any]:
         return LEFT + (value - low) / (high - low) * (RIGHT - LEFT)
 
     dots = [
-        {"name": name, "x": x(d), "low": x(d - r), "high": x(d + r)}
-        for name, d, r in zip(recommendation.experts, distance, reach, strict=False)
+        {"name": name, "x": x(value), "low": x(left), "high": x(right)}
+        for name, value, left, right in zip(names, values, lows, highs, strict=True)
     ]
     ends = ((low, "start"), ((low + high) / 2, "middle"), (high, "end"))
     ticks = [{"x": x(value), "value": value, "anchor": anchor} for value, anchor in ends]

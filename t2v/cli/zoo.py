@@ -1,4 +1,4 @@
-"""The commands of a zoo of experts: `t2v zoo add|make|list|remove|errors`, `t2v recommend`."""
+"""The commands of a zoo of experts: `t2v zoo add|make|list|remove|errors`, `recommend --zoo`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from t2v._run.names import writable
 from t2v.cli.options import (
     Device,
     Groups,
-    Images,
     ImageSize,
-    Json,
     Seed,
     SkipBad,
     Weights,
@@ -263,38 +261,26 @@ def errors(
     say(f"{folder}: the errors of {len(found.experts)} experts on {len(found.tasks)} tasks")
 
 
-def recommend(
-    images: Images,
-    zoo_folder: Annotated[str, typer.Option("--zoo", help=f"Folder of the zoo, {OR_OPEN}.")] = OPEN,
-    strategy: Annotated[
-        str,
-        typer.Option(
-            help="Rank by symmetric, asymmetric or domain distance, or by model2vec, which "
-            "learns from `t2v zoo errors`."
-        ),
-    ] = "asymmetric",
-    trivial: Annotated[
-        str, typer.Option(help="Trivial embedding: own (of each task) or common (of the zoo).")
-    ] = "own",
-    top: Annotated[int, typer.Option(help="Number of experts to show.", min=1)] = 5,
-    report: Annotated[
-        Path | None, typer.Option(help="Write a report to this file (.html).")
-    ] = None,
-    as_json: Json = False,
-    splits: Annotated[
-        int,
-        typer.Option(help="Number of splits into halves, for the uncertainty; 0: none.", min=0),
-    ] = 4,
-    probe: ZooProbe = None,
-    weights: Weights = None,
-    image_size: ImageSize = None,
-    device: Device = "auto",
-    max_images: MaxImages = 1000,
-    groups: Groups = None,
-    skip_bad: SkipBad = False,
-    seed: Seed = 0,
+def recommend_expert(
+    images: Path,
+    zoo_folder: str,
+    *,
+    strategy: str,
+    trivial: str,
+    top: int,
+    report: Path | None,
+    as_json: bool,
+    splits: int,
+    probe: str | None,
+    weights: Path | None,
+    image_size: int | None,
+    device: str,
+    max_images: int,
+    groups: str | None,
+    skip_bad: bool,
+    seed: int,
 ) -> None:
-    """Rank the experts of a zoo for your images, and say how certain the ranking is."""
+    """Rank the experts of a zoo for images; arguments as of the command `t2v recommend`."""
     import numpy as np
 
     from t2v.cli.plain_words import verdict

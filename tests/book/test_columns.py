@@ -16,8 +16,8 @@ CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 WRITTEN = re.compile(r"""\bchapter\.table\(\s*["'](\w+)["']""")
 KEPT = sorted(ROOT.glob("book/results/*-laptop/*.csv"))
 SCRIPTS = {  # written by data_scripts/claims
-    "claims", "fine_tuning_rate", "priors", "selection", "selection_trainings", "trivial_forms",
-    "trivial_forms_dev",
+    "claims", "fine_tuning_rate", "priors", "recommendation_regrets", "recommendations",
+    "selection", "selection_trainings", "trivial_forms", "trivial_forms_dev",
 }  # fmt: skip
 
 LATER = {
