@@ -18,6 +18,7 @@ from t2v.pretrained.architectures import IMAGENET_WEIGHTS
 
 TASK = "five flowers"
 NETWORK = "squeezenet1_1"
+SHUFFLES = 20
 SIZE = 96  # pixels: enough for photographs of 64, and some seconds on any machine
 
 
@@ -26,29 +27,40 @@ def run(as_json: bool, device: str, seed: int) -> None:
     [task] = [task for task in load_library("open") if task.name == TASK]
     [candidate] = listed([NETWORK])
     [network], _ = load_networks([replace(candidate, weights=IMAGENET_WEIGHTS)], SIZE, device)
-    labels = task.labels.numpy()
-    shuffled = np.random.default_rng(seed).permutation(labels)
-    measured = measure(
-        TensorImages(torch.as_tensor(task.images)), [network, HandMade(network.resize)]
-    )
-    found = {
-        "labels": compare(measured, labels, seed=seed, evidence=False),
-        "shuffled": compare(measured, shuffled, seed=seed, evidence=False),
-    }
+    labels, rng = task.labels.numpy(), np.random.default_rng(seed)
+    images = TensorImages(torch.as_tensor(task.images))
+    found = compare(measure(images, [network, HandMade(network.resize)]), labels, seed=seed)
+    alone = measure(images, [network])
+    shuffled = [
+        compare(alone, rng.permutation(labels), seed=seed, evidence=False) for _ in range(SHUFFLES)
+    ]
+    errors = [comparison.errors[0].value for comparison in shuffled]
+    refused = [comparison for comparison in shuffled if not comparison.beats_chance]
     if as_json:
-        print(json.dumps({name: _plain(comparison) for name, comparison in found.items()}))
+        of_shuffled = {
+            "mean_error": float(np.mean(errors)),
+            "least_error": min(errors),
+            "largest_error": max(errors),
+            "times": SHUFFLES,
+            "times_without_answer": len(refused),
+        }
+        print(json.dumps(_plain(found) | {"shuffled": of_shuffled}))
         return
     say(
         f"{len(labels)} photographs of {', '.join(task.classes[:-1])} and {task.classes[-1]}, "
         "which come with t2v. How well does a published network tell them apart?\n"
     )
-    say(f"1. {_row(found['labels'])}\n   {network_verdict(found['labels'])}\n")
+    say(f"1. {_row(found)}\n   {network_verdict(found)}\n")
     say(
-        f"2. The same photographs, with the names of the flowers shuffled among them. "
-        f"{_row(found['shuffled'])}\n   {network_verdict(found['shuffled'])}\n"
+        f"2. The same photographs, {SHUFFLES} times with the names shuffled among them. Now "
+        f"SqueezeNet errs on {np.mean(errors):.1%} of them on average (from {min(errors):.1%} to "
+        f"{max(errors):.1%}): it has fallen to a guess. {len(refused)} of {SHUFFLES} times there "
+        "is no answer, as it should be; by luck alone, one in twenty may get one."
     )
+    for comparison in refused[:1]:
+        say(f"   {network_verdict(comparison)}")
     say(
-        "Your own images: t2v recommend FOLDER, with one sub-folder of images for each class. It "
+        "\nYour own images: t2v recommend FOLDER, with one sub-folder of images for each class. It "
         "compares several networks."
     )
 
