@@ -1,10 +1,8 @@
 """Unseen images of training tasks: rightly labelled, none twice, none of another root."""
 
-import pytest
 import torch
 
-from t2v.book.unseen import halves, unseen
-from t2v.errors import InputError
+from t2v.book.unseen import halves, unseen_images
 from tests.small import small_task
 
 
@@ -22,7 +20,7 @@ def library_and_training_task():
 
 def test_images_are_held_out_have_the_labels_of_their_names_and_come_once():
     tasks, training = library_and_training_task()
-    found = unseen(training, tasks, 1000)
+    found = unseen_images([training], tasks, 1000)["training"]
     held_out = tasks[0].held_out
     expected = {
         held_out.images[i].numpy().tobytes(): {0: 2, 2: 1}[k]
@@ -34,14 +32,15 @@ def test_images_are_held_out_have_the_labels_of_their_names_and_come_once():
     ]
     assert len(got) == len(expected) and dict(got) == expected
     assert found.classes == training.classes and found.name == "training"
-    few = unseen(training, tasks, 4)
+    few = unseen_images([training], tasks, 4)["training"]
     assert torch.bincount(few.labels, minlength=5).tolist() == [0, 2, 2, 0, 0]
 
 
-def test_a_library_without_two_of_the_classes_is_refused():
+def test_a_training_task_without_two_classes_in_the_library_is_left_out():
     tasks, training = library_and_training_task()
-    with pytest.raises(InputError, match="'training': the library has images of 0 of its classes"):
-        unseen(training, tasks[2:], 10)
+    alone = type(training)("alone", training.images, training.labels, ["c0", *"wxyz"], ("life",))
+    assert list(unseen_images([alone, training], tasks, 10)) == ["training"]
+    assert unseen_images([training], tasks[2:], 10) == {}
 
 
 def test_halves_share_no_image_and_split_every_class():

@@ -117,12 +117,11 @@ def test_a_random_direction_has_the_norm_of_every_tensor_and_no_other_likeness()
     assert abs(cosines(drawn[:1], drawn[2:])) < 0.1
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_edited_errors_are_those_of_weights_changed_by_hand(zoo, jobs):
+def test_edited_errors_are_those_of_weights_changed_by_hand(zoo):
     probe, tasks, experts, vectors = zoo
     judged = [(expert.head, task.held_out) for expert, task in zip(experts, tasks, strict=True)]
     edits = [Edit(vectors, 0.6, judged), Edit(vectors[:1], -3, judged[1:])]
-    found = edited_errors(probe, edits, jobs=jobs)
+    found = edited_errors(probe, edits, jobs=1)
 
     def by_hand(weights, head, task):
         state = {name: value.double() for name, value in probe.network.state_dict().items()}
