@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -39,7 +40,10 @@ def opening_figure(tasks: Sequence[Task], cosine: np.ndarray, norms: Sequence[fl
         ax.text(
             c, r, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.6 else INK
         )
-    ax.set(xticks=[], yticks=[], title="Cosines of their task vectors")
+    below = [textwrap.fill(task.name, 13) for task in tasks]
+    ax.set_xticks(range(len(tasks)), below, fontsize=9)
+    ax.set(yticks=[], title="Cosines of their task vectors")
+    ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return figure
 
@@ -52,7 +56,7 @@ def two_matrices(panels: Mapping[str, tuple[np.ndarray, str]], names: Sequence[s
             its colours mean; the diagonal is left white.
         names: M names.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 4.3), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 3.9), sharey=True)
     for ax, (title, (matrix, label)) in zip(axes, panels.items(), strict=True):
         shown = np.where(np.eye(len(names), dtype=bool), np.nan, matrix)
         drawn = ax.imshow(shown, cmap="Blues", interpolation="nearest")

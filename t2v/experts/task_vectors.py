@@ -7,9 +7,11 @@ that an expert was trained with.
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from t2v._numerics.convolutions import convolutions
-from t2v._run.parallel import default_jobs, in_parallel
+from t2v._run.cache import cached_map
+from t2v._run.parallel import default_jobs
 from t2v.errors import InputError
 from t2v.experts.expert import Expert
 from t2v.head import Head
@@ -57,6 +60,15 @@ class TaskVector:
     def norm(self) -> float:
         """Euclidean norm over all weights."""
         return math.sqrt(sum(float(value.square().sum()) for value in self.changes.values()))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex digest of names and changes."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.changes.items()):
+            digest.update(f"{name} {list(value.shape)}".encode())
+            digest.update(np.ascontiguousarray(value.numpy()).data)
+        return digest.hexdigest()
 
     @property
     def layers(self) -> dict[str, tuple[str, ...]]:
@@ -210,6 +222,8 @@ def edited_errors(
 ) -> list[list[float]]:
     """Errors of edited networks with heads that were trained before the edit.
 
+    Errors are cached by content; the edited networks are not.
+
     Args:
         probe: network to which the vectors are added.
         edits: E networks and by what each is judged.
@@ -224,14 +238,23 @@ def edited_errors(
     """
     if any(not edit.vectors for edit in edits):
         raise InputError("edits: each needs at least one task vector; the scale may be 0")
-    items = ((probe, edit) for edit in edits)
+    keys = [(probe.sha256, probe.image_size, *_identity(edit)) for edit in edits]
+    items = [(probe, edit) for edit in edits]
     jobs = jobs or default_jobs(probe.device)
-    return list(
-        in_parallel(_errors, items, jobs, total=len(edits), what="edits", progress=progress)
-    )
+    return cached_map(_errors, keys, items, jobs=jobs, what="edits", progress=progress)
 
 
-def _errors(probe: Probe, edit: Edit) -> list[float]:
+def _identity(edit: Edit) -> tuple[Hashable, ...]:
+    judged = [(_sha256_of(head), task.fingerprint) for head, task in edit.judged]
+    return tuple(v.sha256 for v in edit.vectors), float(edit.scale), tuple(judged)
+
+
+def _sha256_of(head: Head) -> str:
+    weights = torch.cat([head.weight.flatten(), head.bias]).detach().cpu()
+    return hashlib.sha256(weights.numpy().tobytes()).hexdigest()
+
+
+def _errors(key: tuple, probe: Probe, edit: Edit) -> list[float]:
     vector, *more = edit.vectors
     for other in more:
         vector = vector + other

@@ -24,6 +24,11 @@ from t2v.experts.training import Schedule  # noqa: E402
 from tests.small import small_probe, small_task  # noqa: E402
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path))
+
+
 @pytest.fixture(scope="module")
 def three():
     """Arithmetic on three experts, their tasks, and images that they have not seen."""

@@ -28,6 +28,11 @@ from tests.small import small_probe, small_task
 SCHEDULE = Schedule(steps=4, batch_size=8, lr=0.02)
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("T2V_CACHE", str(tmp_path))
+
+
 @pytest.fixture(scope="module")
 def zoo():
     """A probe, two experts fine-tuned from it, and their task vectors."""
@@ -136,6 +141,12 @@ def test_edited_errors_are_those_of_weights_changed_by_hand(zoo):
     assert found[0] == pytest.approx([by_hand((0.6, 0.6), *pair) for pair in judged])
     assert found[1] == pytest.approx([by_hand((-3, 0), *judged[1])])
     assert len(set(found[0] + found[1])) > 1
+    # from the cache, and not from that of other edits
+    assert edited_errors(probe, edits[::-1], jobs=1) == found[::-1]
+    head, task = judged[0]
+    turned = replace(head, weight=-head.weight, bias=-head.bias)
+    (by_turned,) = edited_errors(probe, [Edit(vectors, 0.6, [(turned, task)])], jobs=1)[0]
+    assert by_turned > found[0][0] + 0.3
 
 
 def test_batch_normalisation_gets_no_negative_variance_and_keeps_its_counters():
