@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -28,11 +27,14 @@ def opening_figure(tasks: Sequence[Task], cosine: np.ndarray, norms: Sequence[fl
     """
     figure = plt.figure(figsize=(PAGE_WIDTH, 0.5 + 0.85 * len(tasks)))
     grid = figure.add_gridspec(len(tasks), 2, width_ratios=[1.35, 1])
+    numbers = [f"({r + 1})" for r in range(len(tasks))]
     for r, (task, norm) in enumerate(zip(tasks, norms, strict=True)):
         ax = figure.add_subplot(grid[r, 0])
         places = draw_evenly(task.labels, SHOWN, 0)
         ax.imshow(np.concatenate([task.images[int(i)].permute(1, 2, 0) for i in places], axis=1))
-        ax.set_title(f"{task.name}: norm {norm:.2f}", fontsize=9, fontweight="normal", pad=2)
+        ax.set_title(
+            f"{numbers[r]}  {task.name}: norm {norm:.2f}", fontsize=9, fontweight="normal", pad=2
+        )
         ax.set_axis_off()
     ax = figure.add_subplot(grid[:, 1])
     ax.imshow(cosine, cmap="Blues", vmin=0, vmax=1)
@@ -40,9 +42,9 @@ def opening_figure(tasks: Sequence[Task], cosine: np.ndarray, norms: Sequence[fl
         ax.text(
             c, r, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.6 else INK
         )
-    below = [textwrap.fill(task.name, 13) for task in tasks]
-    ax.set_xticks(range(len(tasks)), below, fontsize=9)
-    ax.set(yticks=[], title="Cosines of their task vectors")
+    ax.set_xticks(range(len(tasks)), numbers)
+    ax.set_yticks(range(len(tasks)), numbers)
+    ax.set_title("Cosines of their task vectors")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return figure
@@ -90,6 +92,7 @@ def layer_figure(
     short = [name.removeprefix("features.") for name in layers]
     ax.set_xticks(range(len(layers)), short, rotation=90, fontsize=9)
     ax.set(ylabel=ylabel, xlabel="layer, from the input to the output")
+    ax.set_title("Task vectors and Task2Vec, layer by layer")
     ax.legend(loc="lower right")
     return figure
 
@@ -111,6 +114,8 @@ def cost_figure(
         ax.axhline(0, color=QUIET, lw=1)
         ax.set_xlabel(name)
     np.atleast_1d(axes)[0].set_ylabel(ylabel)
+    figure.suptitle("What a second task vector costs the first task", x=0.01, ha="left",
+                    fontsize=11, fontweight="bold")  # fmt: skip
     handles, labels = np.atleast_1d(axes)[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
@@ -147,5 +152,6 @@ def scale_figure(
     ax.axhline(0, color=QUIET, lw=1)
     ax.axvline(chosen, color=QUIET, lw=1, ls="--")
     ax.set(xlabel="factor λ", ylabel=ylabel, xticks=scales)
+    ax.set_title("What subtracting a task vector does")
     ax.set_xlim(min(scales) - 0.05, max(scales) * 1.35)
     return figure

@@ -101,7 +101,11 @@ def test_figures_show_what_they_are_given(three):
     cosine = cosines(arithmetic.vectors)
     figure = opening_figure(tasks, cosine, [1.0, 2.0, 3.0])
     *rows, heat = figure.axes
-    assert [ax.get_title() for ax in rows] == ["t0: norm 1.00", "t1: norm 2.00", "t2: norm 3.00"]
+    assert [ax.get_title() for ax in rows] == [
+        "(1)  t0: norm 1.00",
+        "(2)  t1: norm 2.00",
+        "(3)  t2: norm 3.00",
+    ]
     assert [t.get_text() for t in heat.texts] == [f"{v:.2f}" for v in cosine.ravel()]
     figure = two_matrices({"a": (cosine, "x"), "b": (-cosine, "y")}, ["p", "q", "r"])
     for ax, sign in zip(figure.axes, (1, -1), strict=False):
