@@ -9,7 +9,7 @@ from t2v.candidates import FileImages, HandMade, TensorImages, measure
 from t2v.candidates.images import fitted
 from t2v.candidates.kept import CHUNK
 from t2v.errors import InputError
-from t2v.images import scan_folder
+from t2v.reading.scan import scan_folder
 from tests.candidates.some import folder_of_images, network
 from tests.small import small_task
 
@@ -26,7 +26,7 @@ def place(tmp_path):
 
 
 def paths_of(place):
-    return scan_folder(place)[0]
+    return list(scan_folder(place).paths)
 
 
 def test_features_are_those_of_the_probe(place):
