@@ -6,14 +6,13 @@ number of features as the power of α. Both are what some public code computes.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +30,7 @@ from t2v.head import Head
 from t2v.task import Task
 
 Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
 
 MOST = 150
 """Largest number of images of a task that are scored; never more than half of them."""
@@ -123,15 +123,6 @@ OF_GEOMETRY: Mapping[str, Callable[..., float]] = MappingProxyType(
 SCORED = (*OF_HEAD, *OF_FEATURES, *OF_GEOMETRY)
 
 
-class ScoredExperts(NamedTuple):
-    """Scores of M experts on T tasks."""
-
-    values: dict[str, Array]
-    """Name of each score to `[T, M]`, higher is better; NaN where a score is not defined."""
-    seconds: dict[str, float]
-    """Name of each score to its time for one task and expert, mean, features given, s."""
-
-
 def seen_images(task: Task, seed: int = 0) -> NDArray[np.bool_]:
     """The images of a task that are scored: half, at most `MOST`, classes in proportion, `[N]`."""
     count = min(len(task) // 2, MOST)
@@ -165,7 +156,7 @@ def score_experts(
     seed: int = 0,
     jobs: int | None = None,
     progress: bool = False,
-) -> ScoredExperts:
+) -> dict[str, Array]:
     """Every expert scored on half of the images of every task, cached by task.
 
     Args:
@@ -175,15 +166,14 @@ def score_experts(
         jobs: number of processes; default: one per core on the CPU, one on a GPU.
         progress: show a progress bar.
 
+    Returns:
+        Name of each score to `[T, M]`, higher is better; NaN where a score is not defined.
+
     Raises:
         InputError: if an expert has no head.
     """
     tasks, experts = list(tasks), list(experts)
-    heads = []
-    for expert in experts:
-        if expert.head is None:
-            raise InputError(f"expert {expert.name!r}: has no head, so no classes of its own")
-        heads.append(expert.head)
+    heads = _heads(experts)
     jobs = jobs or default_jobs(*map(device_of, experts))
     features = Features(tasks, experts)  # in the cache if the error matrix was computed
     features.compute([(t, m) for t in range(len(tasks)) for m in range(len(experts))], jobs, False)
@@ -196,11 +186,38 @@ def score_experts(
         jobs=jobs, what="scores", progress=progress,
         cost=lambda t: len(tasks[t]) * tasks[t].num_classes,
     )  # fmt: skip
-    values, seconds = (np.stack(part) for part in zip(*done, strict=True))  # [T, S, M]
-    return ScoredExperts(
-        {name: values[:, s] for s, name in enumerate(SCORED)},
-        {name: float(seconds[:, s].mean()) for s, name in enumerate(SCORED)},
-    )
+    return {name: np.stack([values[s] for values in done]) for s, name in enumerate(SCORED)}
+
+
+def seconds_of_scores(task: Task, expert: Expert, seed: int = 0) -> dict[str, float]:
+    """CPU time of each score for one task and expert, features given, s.
+
+    Args:
+        task: the task.
+        expert: the expert, with its own head.
+        seed: seed of the halves.
+
+    Raises:
+        InputError: if the expert has no head.
+    """
+    [head] = _heads([expert])
+    seen = seen_images(task, seed)
+    features = expert.extractor.features(task.images).numpy()[seen].astype(np.float64)
+    seconds = {}
+    for name, function, array in _calls(features, head):
+        started = time.process_time()
+        _value(function, array, task.labels.numpy()[seen])
+        seconds[name] = time.process_time() - started
+    return seconds
+
+
+def _heads(experts: Sequence[Expert]) -> list[Head]:
+    heads = []
+    for expert in experts:
+        if expert.head is None:
+            raise InputError(f"expert {expert.name!r}: has no head, so no classes of its own")
+        heads.append(expert.head)
+    return heads
 
 
 def _key(head: Head) -> str:
@@ -208,19 +225,25 @@ def _key(head: Head) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def _scored(key: tuple, paths: list[Path], heads: list[Head], task: Task) -> tuple[Array, Array]:
-    """Scores and seconds `[S, M]` of one task."""
+def _scored(key: tuple, paths: list[Path], heads: list[Head], task: Task) -> Array:
+    """Scores `[S, M]` of one task."""
     seen, labels = seen_images(task, key[2]), task.labels.numpy()
-    values, seconds = np.full((2, len(SCORED), len(heads)), np.nan)
+    values = np.empty((len(SCORED), len(heads)))
     for m, (path, head) in enumerate(zip(paths, heads, strict=True)):
-        features = np.load(path)[seen].astype(np.float64)
-        inputs = (own_probabilities(head, features), features, in_their_span(features))
-        kinds = zip((OF_HEAD, OF_FEATURES, OF_GEOMETRY), inputs, strict=True)
-        calls = [(function, array) for kind, array in kinds for function in kind.values()]
-        for s, (function, array) in enumerate(calls):
-            started = time.perf_counter()
-            # a score refuses a task with too few images for it, and stays NaN
-            with contextlib.suppress(InputError):
-                values[s, m] = function(array, labels[seen])
-            seconds[s, m] = time.perf_counter() - started
-    return values, seconds
+        calls = _calls(np.load(path)[seen].astype(np.float64), head)
+        values[:, m] = [_value(function, array, labels[seen]) for _, function, array in calls]
+    return values
+
+
+def _calls(features: Array, head: Head) -> Iterator[tuple[str, Callable[..., float], Array]]:
+    """Each score by its name, its function, and the array that it is a function of."""
+    arrays = (own_probabilities(head, features), features, in_their_span(features))
+    for kind, array in zip((OF_HEAD, OF_FEATURES, OF_GEOMETRY), arrays, strict=True):
+        yield from ((name, function, array) for name, function in kind.items())
+
+
+def _value(function: Callable[..., float], array: Array, labels: Labels) -> float:
+    try:
+        return function(array, labels)
+    except InputError:  # too few images for this score
+        return np.nan
