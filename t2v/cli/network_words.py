@@ -39,8 +39,8 @@ def network_verdict(comparison: Comparison) -> str:
     if c.hog_inside and c.by_hand is not None:
         words += (
             f" But HOG features, for which no network was trained, err on {c.by_hand.value:.1%}, "
-            "and cannot be told from the best either: with so many images, or for such images, a "
-            "network brings nothing that can be shown."
+            "and cannot be told from the best either: on these images, a network brings nothing "
+            "that can be shown."
         )
     if c.smallest < FEW:
         words += (
