@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from t2v._run.parallel import default_jobs, in_parallel
+from t2v._run.cache import cached_map
+from t2v._run.parallel import default_jobs
 from t2v.experts.linear_classifiers import WEIGHT_DECAY
 from t2v.experts.task_vectors import Edit, TaskVector, edited_errors, random_direction
 from t2v.head import Head, fit_head
@@ -126,19 +127,22 @@ class Arithmetic:
 def first_heads(
     training_tasks: Sequence[Task], probe: Probe, *, jobs: int | None = None
 ) -> list[Head]:
-    """The heads from which fine-tuning starts: fitted to the features of the probe.
+    """The heads from which fine-tuning starts: fitted to the features of the probe, and cached.
 
     Args:
         training_tasks: M training tasks.
         probe: network from which the experts were fine-tuned.
         jobs: number of processes; default: one per core on the CPU, one on a GPU.
     """
-    items = [(task.train, probe) for task in training_tasks]
-    jobs = jobs or default_jobs(probe.device)
-    return list(in_parallel(_first_head, items, jobs, total=len(items), what="heads"))
+    trains = [task.train for task in training_tasks]
+    keys = [(train.fingerprint, probe.sha256, probe.image_size) for train in trains]
+    items = [(train, probe) for train in trains]
+    return cached_map(
+        _first_head, keys, items, jobs=jobs or default_jobs(probe.device), what="heads"
+    )
 
 
-def _first_head(train: Task, probe: Probe) -> Head:
+def _first_head(key: tuple, train: Task, probe: Probe) -> Head:
     return fit_head(
         probe.features(train.images),
         train.labels,
