@@ -1,4 +1,4 @@
-r"""What `t2v recommend` says on few images, against the truth on others: regret of seven rules.
+r"""What `t2v recommend` says on few images, against the truth on others: regret of ten rules.
 
     python -m data_scripts.claims.recommendations --library open --write-table
     python -m data_scripts.claims.recommendations --library open
@@ -10,10 +10,10 @@ The networks are those whose weights lie in the folder `T2V_WEIGHTS`, at 96 pixe
 the class-balanced error of the cross-validated linear probe on up to `TRUTH` *other* images of the
 task. The regret of a pick is its true error less that of the best network.
 
-The rules, fixed on the open zoo before one of the five sets was looked at:
+The rules, written down before one of the five sets was looked at:
 
 * recommend: least cross-validated error of the linear probe, weight decay 0.02, five folds;
-* smallest: the smallest of the networks that `recommend` cannot tell from the best;
+* smallest: the smallest of the networks that cannot be told from the best;
 * neighbours: the same by nearest neighbours;
 * LEEP, as published, of each network's own head;
 * LogME, centred;
@@ -21,7 +21,10 @@ The rules, fixed on the open zoo before one of the five sets was looked at:
   distance (the packaged table, which `--write-table` makes);
 * static list: least mean rank on all tasks of the open zoo, the same network for all tasks;
 * ImageNet: highest published top-1 accuracy, the same network for all tasks;
-* random: the mean over the networks.
+* random: the mean over the networks;
+* published: of the networks that cannot be told from the best, that with the highest top-1 accuracy.
+  It was added after the rules above had been seen on the five sets, so there it proves nothing:
+  its test is the open zoo, which had not been looked at. It is what the command names.
 
 Of each set the `TASKS` tasks with most images are taken that have `LEAST` images or more. Tasks of
 the open zoo that are of the same data set are barred from the static list and from Task2Vec.
@@ -79,6 +82,7 @@ RULES = (
     "static list",
     "ImageNet",
     "random",
+    "published",
 )
 LIMITS = (
     "Five small networks of one pre-training set, of which two hardly differ; tasks of one set "
@@ -161,11 +165,13 @@ def picks(case: Judged, known: Errors, top1: Mapping[str, float], barred: set[st
     c = case.sample
     near = [task for task in case.nearest if task not in barred][:NEAREST]
     on_similar = {n: np.mean([known[n][t] for t in near]) for n in c.names}
+    of_set, sizes = c.undecided, dict(zip(c.names, c.parameters, strict=True))
     others = [t for t in known[c.names[0]] if t not in barred]
     ranks = rankdata([[known[n][t] for n in c.names] for t in others], axis=1).mean(0)
     return {
         "recommend": c.names[0],
-        "smallest": c.take or min(zip(c.parameters, c.names, strict=True))[1],
+        "smallest": min(of_set, key=lambda n: sizes[n]),
+        "published": max(of_set, key=lambda n: top1[n]),
         "neighbours": c.names[int(c.neighbours.argmin())],
         "LEEP": c.names[int(c.leep.argmax())],
         "LogME": c.names[int(c.logme.argmax())],

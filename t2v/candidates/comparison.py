@@ -38,6 +38,7 @@ class Comparison:
     Attributes:
         names: names of the M networks.
         parameters: `[M]`, number of weights.
+        top1: `[M]`, published accuracy on ImageNet, in [0, 1]; `None` where none is stated.
         errors: M class-balanced errors of the linear probe, with intervals over images.
         neighbours: `[M]`, class-balanced error of the nearest neighbours.
         p_best: `[M]`, share of bootstrap samples in which the network errs least of the M.
@@ -50,12 +51,13 @@ class Comparison:
         beats_chance: whether some network errs less than that, by more than luck.
         images: number of images.
         classes: number of classes.
-        smallest: number of images of the smallest class.
+        fewest: number of images of the smallest class.
         folds: number of folds.
     """
 
     names: tuple[str, ...]
     parameters: tuple[int, ...]
+    top1: tuple[float | None, ...]
     errors: list[Estimate]
     neighbours: Array
     p_best: Array
@@ -68,7 +70,7 @@ class Comparison:
     beats_chance: bool
     images: int
     classes: int
-    smallest: int
+    fewest: int
     folds: int
 
     @property
@@ -77,12 +79,26 @@ class Comparison:
         return tuple(n for n, inside in zip(self.names, self.inside, strict=True) if inside)
 
     @property
-    def take(self) -> str | None:
+    def smallest(self) -> str | None:
         """The smallest network of those that may be the best; `None` if none beats chance."""
         if not self.beats_chance:
             return None
         sizes = dict(zip(self.names, self.parameters, strict=True))
         return min(self.undecided, key=lambda name: sizes[name])
+
+    @property
+    def take(self) -> str | None:
+        """The network of those that may be the best with the highest published accuracy.
+
+        Where none is stated for one of them, that with the least error here; `None` if none beats
+        chance.
+        """
+        if not self.beats_chance:
+            return None
+        published = dict(zip(self.names, self.top1, strict=True))
+        if any(published[name] is None for name in self.undecided):
+            return self.names[0]
+        return max(self.undecided, key=lambda name: published[name] or 0.0)
 
 
 def compare(
@@ -137,6 +153,7 @@ def compare(
     return Comparison(
         names=tuple(measured.networks[networks[r]].name for r in rank),
         parameters=tuple(int(sizes[r]) for r in rank),
+        top1=tuple(measured.networks[networks[r]].candidate.top1 for r in rank),
         errors=[result.intervals[r] for r in rank],
         neighbours=np.array([_error(found[networks[r]]["neighbours"], y) for r in rank]),
         p_best=result.p_best[rank],
@@ -149,7 +166,7 @@ def compare(
         beats_chance=_beats(result, counts, chance),
         images=len(y),
         classes=len(counts),
-        smallest=int(counts.min()),
+        fewest=int(counts.min()),
         folds=folds,
     )
 

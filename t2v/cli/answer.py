@@ -67,6 +67,7 @@ class Answer:
         return {
             "task": self.task,
             "take": c.take,
+            "smallest": c.smallest,
             "may_be_best": list(c.undecided) if c.beats_chance else [],
             "verdict": network_verdict(c),
             "networks": rows,

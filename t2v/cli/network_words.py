@@ -30,21 +30,25 @@ def network_verdict(comparison: Comparison) -> str:
         )
     else:
         names = f"{', '.join(others[:-1])} and {others[-1]}"
-        size = dict(zip(c.names, c.parameters, strict=True))[str(c.take)] / 1e6
+        size = dict(zip(c.names, c.parameters, strict=True))[str(c.smallest)] / 1e6
         words = (
             f"Too close to call: each of {names} may be the best one on images like these. Take "
-            f"{c.take}, the smallest of them ({size:.1f} million weights): it errs on "
-            f"{_error(c, str(c.take))} of the images."
+            f"{c.take}, {_why(c)}: it errs on {_error(c, str(c.take))} of the images."
         )
+        if c.smallest != c.take:
+            words += (
+                f" If size counts, take {c.smallest}, the smallest of them ({size:.1f} million "
+                f"weights): it errs on {_error(c, str(c.smallest))}."
+            )
     if c.hog_inside and c.by_hand is not None:
         words += (
             f" But HOG features, for which no network was trained, err on {c.by_hand.value:.1%}, "
             "and cannot be told from the best either: on these images, a network brings nothing "
             "that can be shown."
         )
-    if c.smallest < FEW:
+    if c.fewest < FEW:
         words += (
-            f" The smallest class has {c.smallest} images, so the answer is rough: more images "
+            f" The smallest class has {c.fewest} images, so the answer is rough: more images "
             "will sharpen it."
         )
     return words
@@ -93,6 +97,14 @@ def fine_tuned_words(tuned: FineTuned) -> str:
 def interval(estimate: Estimate) -> str:
     """The ends of an interval in per cent."""
     return f"[{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def _why(comparison: Comparison) -> str:
+    """Why that one of several is named."""
+    top1 = dict(zip(comparison.names, comparison.top1, strict=True))
+    if any(top1[name] is None for name in comparison.undecided):
+        return "which errs least here"
+    return "which is the best of them on ImageNet"
 
 
 def _error(comparison: Comparison, name: str) -> str:

@@ -1,5 +1,7 @@
 """Errors, the set of the best, the answer and the refusal, on small networks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
@@ -41,18 +43,34 @@ def test_numbers_are_those_of_the_functions_they_come_from(measured):
         assert np.isnan(found.leep[row])  # no head
     hand = held_out_predictions(measured.read(2)[0], LABELS, folds=5, seed=3)
     assert found.by_hand.value == pytest.approx(1 - balanced_accuracy_score(LABELS, hand))
-    assert (found.images, found.classes, found.smallest, found.folds) == (90, 3, 30, 5)
+    assert (found.images, found.classes, found.fewest, found.folds) == (90, 3, 30, 5)
     assert found.chance == pytest.approx(2 / 3) and found.beats_chance
 
 
-def test_the_answer_names_the_smallest_that_may_be_the_best(measured):
+def test_the_answer_names_the_published_best_and_the_smallest(measured):
     found = compare(measured, LABELS)
     assert set(found.undecided) == {"large", "small"}  # both see the colours well
-    assert found.take == "small"
-    words = network_verdict(found)
-    assert words.startswith("Too close to call: each of") and "Take small" in words
-    assert "1.0 million weights" in words
+    assert found.smallest == "small"
+    for top1, take, why in (
+        ({"large": 0.7, "small": 0.6}, "large", "which is the best of them on ImageNet"),
+        ({"large": 0.6, "small": 0.7}, "small", "which is the best of them on ImageNet"),
+        ({"large": None, "small": 0.7}, found.names[0], "which errs least here"),
+    ):
+        told = replace(found, top1=tuple(top1[name] for name in found.names))
+        words = network_verdict(told)
+        assert told.take == take and f"Take {take}, {why}" in words
+        assert words.startswith("Too close to call: each of")
+        assert ("If size counts, take small" in words) == (take != "small")
     assert any("tell the networks apart" in step for step in network_steps(found))
+
+
+def test_what_is_taken_is_in_the_set(measured):
+    """The best on ImageNet is not named where the images have ruled it out."""
+    found = compare(measured, LABELS)
+    first = found.names[0]
+    decided = replace(found, top1=(0.1, 0.9), inside=np.array([True, False]))
+    assert decided.undecided == (first,) and decided.take == decided.smallest == first
+    assert network_verdict(decided).startswith(f"Take {first}: it errs on")
 
 
 def test_shuffled_labels_get_no_answer():
