@@ -22,7 +22,7 @@ The rules, written down before one of the five sets was looked at:
 * static list: least mean rank on all tasks of the open zoo, the same network for all tasks;
 * ImageNet: highest published top-1 accuracy, the same network for all tasks;
 * random: the mean over the networks;
-* published: of the networks that cannot be told from the best, that with the highest top-1 accuracy.
+* published: of the networks that cannot be told from the best, the one with the highest top-1.
   It was added after the rules above had been seen on the five sets, so there it proves nothing:
   its test is the open zoo, which had not been looked at. It is what the command names.
 
