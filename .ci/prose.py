@@ -2,8 +2,8 @@
 
 Words of prose; of 10,000 words, how many are *we* or *us*, how many say *for example* or *such as*,
 how many give a reason; numbers for 100 words of prose, glued ones included; characters of code that
-a reader sees, as a share of prose and code. The last rows are of other books, counted the same way
-by a reader who compared them.
+a reader sees, as a share of prose and code. The last rows are of other books, which a reviewer of
+this one counted once, with expressions of his own: take them as a direction, not as a target.
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from t2v._numerics.components import connected
 from t2v.audit.mislabelled import Doubts, doubtful_labels
-from t2v.audit.near_copies import connected, near_copies
+from t2v.audit.near_copies import near_copies
 from t2v.errors import InputError
 from t2v.images import Skipped, load_images
 from t2v.probe import Probe

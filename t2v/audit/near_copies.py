@@ -8,8 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.fft import dctn
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -49,13 +47,6 @@ def near_copies(images: Tensor | Sequence[Tensor]) -> list[tuple[int, int, float
                 if r > SIMILAR
             ]
     return sorted(pairs, key=lambda pair: (-round(pair[2], 6), pair[:2]))
-
-
-def connected(count: int, pairs: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
-    """Number of the group of each of N images, of which pairs belong together."""
-    a, b = np.array(pairs, dtype=int).reshape(-1, 2).T
-    links = coo_array((np.ones(len(a)), (a, b)), shape=(count, count))
-    return connected_components(links, directed=False)[1].astype(np.int64)
 
 
 def _small(image: Tensor) -> NDArray[np.float32]:

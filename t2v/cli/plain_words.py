@@ -102,4 +102,4 @@ def origin(recipe: Mapping[str, Any], made: Mapping[str, Any]) -> str:
     here, there = (r["versions"]["torch"] for r in (made, recipe))
     # one processor may round a sum in two ways, by where in memory its terms happen to lie
     why = "" if here == there else f" with torch {here} instead of {there}"
-    return f"by the recipe{why}: sums are rounded otherwise here than in the packaged zoo's weights"
+    return f"by the recipe{why}: the last digits differ, because sums are rounded differently here"

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from t2v._numerics.components import connected
 from t2v._run.cache import content_key, folder
 from t2v._run.files import replacing
 from t2v._run.parallel import in_parallel
@@ -122,11 +121,10 @@ def _sharing(sets: Mapping[Path, Sequence[bytes]]) -> list[list[Path]]:
     """Sets of images in groups: those that have an image in common, directly or by others."""
     first: dict[bytes, int] = {}
     pairs = [(i, first.setdefault(d, i)) for i, each in enumerate(sets.values()) for d in each]
-    here, there = np.array(pairs, dtype=int).reshape(-1, 2).T
-    links = coo_array((np.ones(len(pairs)), (here, there)), shape=(len(sets), len(sets)))
-    count, label = connected_components(links, directed=False)
-    keys = list(sets)
-    return [[keys[i] for i in np.flatnonzero(label == k)] for k in range(count)]
+    groups: dict[int, list[Path]] = {}
+    for path, group in zip(sets, connected(len(sets), pairs), strict=True):
+        groups.setdefault(int(group), []).append(path)
+    return list(groups.values())
 
 
 def device_of(expert: Expert) -> torch.device:

@@ -10,9 +10,10 @@ from PIL import Image, ImageEnhance
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
+from t2v._numerics.components import connected
 from t2v.audit.audit import audit
 from t2v.audit.mislabelled import doubtful_labels
-from t2v.audit.near_copies import connected, near_copies
+from t2v.audit.near_copies import near_copies
 from t2v.cli.app import app
 from t2v.probe import load_probe
 from tests.reading.kinds import folder_of, save

@@ -93,3 +93,16 @@ def test_dials_have_a_mark_for_each_setting():
     expected = [by_stage["mixed", s, 0].mean() for s in stages]
     np.testing.assert_allclose(white.get_ydata(), expected)
     assert white.get_markerfacecolor() == "white" != filled.get_markerfacecolor()
+
+
+@pytest.mark.parametrize(("other", "taken"), [(0.1, "probe"), (0.3, "own")])
+def test_the_default_by_the_rule_and_which_one_the_tables_have(other, taken):
+    dev = pd.DataFrame([
+        {"seed": seed, "form": form, "alpha": 0.15, "increase": value}
+        for seed in (0, 1)
+        for form, value in (("own", 0.2), ("probe", other))
+    ])  # fmt: skip
+    said = distance_words.default_form(dev)
+    assert "*own* 20.0 and 20.0%" in said
+    assert f"the rule {'keeps' if taken == 'own' else 'takes'} *{taken}*" in said
+    assert ("default is still *own*" in said) == (taken != "own")
