@@ -123,7 +123,7 @@ def epochs(models: Mapping[str, Model2Vec], titles: Titles) -> str:
 
 
 def costliest(tasks: pd.DataFrame, titles: Titles) -> str:
-    """How the nearest expert fares against the generic network, and its three costliest picks.
+    """How the nearest expert fares against the generic network, and its three most expensive picks.
 
     Args:
         tasks: table `selection_tasks`.
@@ -141,8 +141,8 @@ def costliest(tasks: pd.DataFrame, titles: Titles) -> str:
         )
         lines.append(
             f"- *{titles[str(name)]}*: the pick errs less than the generic network on "
-            f"{(gap < 0).sum()} of {len(rows)} tasks and more on {(gap > 0).sum()}. The costliest "
-            f"picks: {picks or 'none'}. Without these the pick costs "
+            f"{(gap < 0).sum()} of {len(rows)} tasks and more on {(gap > 0).sum()}. The most "
+            f"expensive picks: {picks or 'none'}. Without these the pick costs "
             f"{rest.asymmetric.mean():+.0f}% and the generic network {rest.generic.mean():+.0f}%."
         )
     return "\n".join(lines)
@@ -311,7 +311,7 @@ def without_costliest(worlds: pd.DataFrame, titles: Titles) -> str:
         if key in means.index:
             values = [f"{value:+.0f}" for value in means.loc[key, :] + 0.0]
             rows.append([titles[key[0]], OVERLAP[key[1]], key[2], *values])
-    head = ("", "experts", "strategy", "mean", "without the costliest task", "median task")
+    head = ("", "experts", "strategy", "mean", "without the most expensive task", "median task")
     picks = named[named.strategy == "asymmetric"]
     weight = 100 * (picks.increase - picks.mean_without_worst * (picks.tasks - 1) / picks.tasks)
     heaviest = picks.loc[weight.idxmax()]
