@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from t2v.errors import FileError
+import ijson
 
-BLOCK = 2**20  # characters read at a time
-_SPACE = re.compile(r"[\s,]*")
-_ENDS = tuple(" \t\r\n,]}:")
+from t2v.errors import FileError
 
 
 def records(path: str | Path) -> Iterator[tuple[str, Any]]:
@@ -28,70 +24,31 @@ def records(path: str | Path) -> Iterator[tuple[str, Any]]:
         FileError: if the file is missing, is no JSON, or ends in the middle.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            yield from _Reader(file).records()
+        with open(path, "rb") as file:
+            yield from _elements(file)
     except FileNotFoundError:
         raise FileError(f"{path}: no such file") from None
-    except ValueError as error:  # of json, and of the decoding of UTF-8
-        raise FileError(f"{path}: damaged, or no JSON ({error}); copy it again") from None
+    except (ijson.JSONError, ValueError) as error:  # ValueError: of the decoding of UTF-8
+        why = " ".join(str(error).split())
+        raise FileError(f"{path}: damaged, or no JSON ({why}); copy it again") from None
 
 
-class _Reader:
-    """A window on the text that moves on with what has been read."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self.file, self.text, self.at = file, "", 0
-        self.decoder = json.JSONDecoder()
-
-    def records(self) -> Iterator[tuple[str, Any]]:
-        if self.next_character() == "[":
-            yield from (("", element) for element in self.elements())
-            return
-        self.skip("{")
-        while self.next_character() != "}":
-            key = self.value()
-            self.skip(":")
-            if self.next_character() == "[":
-                yield from ((key, element) for element in self.elements())
-            else:
-                self.value()
-
-    def elements(self) -> Iterator[Any]:
-        self.skip("[")
-        while self.next_character() != "]":
-            yield self.value()
-        self.skip("]")
-
-    def value(self) -> Any:
-        """The next value; more is read until it is whole."""
-        self.next_character()
-        while True:
-            try:
-                value, end = self.decoder.raw_decode(self.text, self.at)
-                # a number at the end of the window may go on beyond it: 1 or 1.5 of 1.5e-3
-                if self.text[end : end + 1] in _ENDS or not self.more():
-                    self.at = end
-                    return value
-            except json.JSONDecodeError:
-                if not self.more():
-                    raise
-
-    def skip(self, character: str) -> None:
-        if self.next_character() != character:
-            raise ValueError(f"{character!r} expected, found {self.text[self.at : self.at + 20]!r}")
-        self.at += 1
-
-    def next_character(self) -> str:
-        """The next character that is neither white space nor a comma; it is not passed."""
-        while True:
-            match = _SPACE.match(self.text, self.at)
-            self.at = match.end() if match else self.at
-            if self.at < len(self.text):
-                return self.text[self.at]
-            if not self.more():
-                raise ValueError("it ends too early")
-
-    def more(self) -> bool:
-        block = self.file.read(BLOCK)
-        self.text, self.at = self.text[self.at :] + block, 0
-        return bool(block)
+def _elements(file: IO[bytes]) -> Iterator[tuple[str, Any]]:
+    key, element = "", None
+    inside: list[str] = []  # containers that are open
+    for event, value in ijson.basic_parse(file, use_float=True):
+        starts, ends = event.startswith("start_"), event.startswith("end_")
+        if ends:
+            inside.pop()
+        if event == "map_key" and inside == ["start_map"]:
+            key = value
+        in_list = inside in (["start_array"], ["start_map", "start_array"])
+        if in_list and not ends and element is None:
+            element = ijson.ObjectBuilder()
+        if element is not None:
+            element.event(event, value)
+            if in_list and not starts:
+                yield key, element.value
+                element = None
+        if starts:
+            inside.append(event)
